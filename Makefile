@@ -1,0 +1,52 @@
+# Thin verbs only; the work is in the package. Everything is built into .venv and build/.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-$(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo test test-unit test-long lint format crds lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## virtual environment with everything, from the hash-locked requirements
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "policloud needs Python 3.11 or newer, this is %d.%d; name another: make setup PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## one hub and eight micro-clouds on this machine, six checked scenes (KEEP=1, SITES=3)
+	@exec $(BIN)/policloud local demo --dir build/demo $(if $(SITES),--sites $(SITES)) $(if $(KEEP),--keep)
+
+test: setup ## every test that fits in fifteen minutes
+	$(BIN)/pytest -m "not long" $(ARGS)
+
+test-unit: setup ## seconds: no API server
+	$(BIN)/pytest tests/unit tests/property tests/architecture $(ARGS)
+
+test-long: setup ## the rest
+	$(BIN)/pytest -m long $(ARGS)
+
+lint: setup ## style, types, import contracts, file sizes, drift of generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/pytest -q tests/architecture
+
+format: setup ## let ruff fix what it can
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+crds: setup ## regenerate crds/ from the Pydantic models
+	$(BIN)/python -m policloud.crdgen crds
+
+lock: ## resolve requirements.lock again
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras --group test --group lint hack/build-requirements.txt pyproject.toml -o requirements.lock
+
+clean: ## remove what make built here (not the shared cache of binaries)
+	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
