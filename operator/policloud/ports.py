@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from policloud.api.resources import Resource
+from policloud.domain.federation.epoch import Echo
+from policloud.domain.federation.link import LinkState
 from policloud.domain.placement.model import Decision, Snapshot
 
 Body = dict[str, Any]
@@ -140,6 +142,33 @@ class Cluster(Protocol):
     ) -> AsyncIterator[WatchEvent]:
         """Events after `resource_version` until the server closes; NotFoundError(…)/RejectedError 410 if expired."""
         ...
+
+
+class HubLink(Protocol):
+    """A site's line to one hub. Nothing local ever waits for it."""
+
+    @property
+    def state(self) -> LinkState: ...
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The hub's API server under this site's identity, or None while nothing may be written there."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """This site's namespace on the hub (`site-<membership>`), empty while not joined."""
+        ...
+
+    def sign(self, prefix: bytes, message: bytes) -> str:
+        """Sign with the site's key: `ed25519:…` (domain/federation/keys.py). RuntimeError before the key is loaded."""
+        ...
+
+
+class Journal(Protocol):
+    """What a site has stored of one hub's offers; the link echoes its highest numbers."""
+
+    def echo(self, hub_id: str) -> Echo: ...
 
 
 class Clock(Protocol):
