@@ -26,6 +26,16 @@ class PoolView:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """GPUs and watts of a unit that are spoken for but not yet seen in what the unit reports as used."""
+
+    products: tuple[str, ...]  # empty: any product of the unit
+    gpus_per_replica: int
+    replicas: int
+    watts: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnitView:
     """One unit as the planner sees it. Free = capacity - everything running or reserved by open offers."""
 
@@ -108,6 +118,7 @@ class Snapshot:
     now: datetime
     units: tuple[UnitView, ...]
     workloads: tuple[WorkloadView, ...]
+    rates: Mapping[str, Decimal] = field(default_factory=dict)  # euros for one of that currency; EUR is always 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +133,8 @@ class UnitVerdict:
     required: str = ""
     margin: str = ""
     earliest: datetime | None = None
-    score: float | None = None  # lower is better; only with FITS
+    score: float | None = None  # euros per GPU and hour, lower is better; only with FITS
+    shortfall: float | None = None  # what is missing as a share of what is required, where that is a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,8 @@ class Assignment:
     gpus: int
     typical_watts: int
     max_watts: int
-    products: tuple[str, ...]  # those of the unit that the workload accepts
+    products: tuple[str, ...]  # of the pools that this plan fills, cheapest in watts first
+    gpus_by_pool: tuple[tuple[str, int], ...] = ()  # pool name and GPUs, in the same order
 
 
 @dataclass(frozen=True, slots=True)
