@@ -1,13 +1,12 @@
-"""What a site signs with an answer. The key itself is the adapters' business."""
+"""What a site signs with an answer: the words, as bytes. Keys and signatures are in `keys`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from policloud.domain.federation.canonical import canonical
+from policloud.domain.federation.keys import ANSWER_PREFIX, SigningKey, verify
 from policloud.domain.federation.offers import Answer, AnswerVerdict, Grant, Offer
-
-PREFIX = b"policloud.io/answer/v1\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class Statement:
 
 
 def payload(statement: Statement) -> bytes:
-    """The bytes to sign: a prefix of their own, so that a signature made for anything else never fits."""
-    return PREFIX + canonical(
+    """The message to sign (keys.ANSWER_PREFIX comes before it)."""
+    return canonical(
         {
             "hub": statement.hub,
             "offer": statement.offer_uid,
@@ -48,22 +47,58 @@ def payload(statement: Statement) -> bytes:
     )
 
 
-def statement_of(offer: Offer, answer: Answer) -> Statement:
-    """The statement that the answer standing in the offer's status must be a signature of.
+def sign(key: SigningKey, statement: Statement) -> str:
+    return key.sign(ANSWER_PREFIX, payload(statement))
 
-    The revision is known only for the sequence asked now: an answer to an older one cannot be checked any more and
-    was checked when it was current.
+
+def statement_of(offer: Offer, answer: Answer) -> Statement | None:
+    """What the answer in the offer's status must be a signature of; None if that can no longer be known.
+
+    The hub keeps the revision of the sequence asked now, the status that of the one running. An answer to anything
+    else was checked when it was current.
     """
-    accepted = answer.verdict is AnswerVerdict.ACCEPTED and offer.running is not None
+    accepted = offer.running is not None and offer.running.sequence == answer.sequence
+    if answer.sequence == offer.sequence:
+        revision = offer.revision
+    elif accepted and offer.running is not None:
+        revision = offer.running.revision
+    else:
+        return None
+    is_yes = accepted and answer.verdict is AnswerVerdict.ACCEPTED and offer.running is not None
     return Statement(
         hub=offer.hub,
         offer_uid=offer.uid,
         workload_uid=offer.workload.uid,
         sequence=answer.sequence,
-        revision=offer.revision,
+        revision=revision,
         epoch=offer.observed_epoch,
         counter=offer.counter,
         verdict=answer.verdict,
         grant=answer.grant,
-        acceptance=offer.running.acceptance if accepted and offer.running else "",
+        acceptance=offer.running.acceptance if is_yes and offer.running else "",
     )
+
+
+def genuine(offer: Offer, public_key: str | None) -> bool:
+    """Whether the answer standing in the offer is the pinned key's; True where there is none to check.
+
+    An Accepted answer must also be the one that `running` speaks of, with the same grant and revision.
+    """
+    answer = offer.answer
+    if answer is None:
+        return offer.running is None
+    statement = statement_of(offer, answer)
+    if statement is None:
+        return True
+    if public_key is None or not _consistent(offer, answer):
+        return False
+    return verify(public_key, ANSWER_PREFIX, payload(statement), answer.signature)
+
+
+def _consistent(offer: Offer, answer: Answer) -> bool:
+    if answer.verdict is not AnswerVerdict.ACCEPTED:
+        return True
+    running = offer.running
+    if running is None or running.sequence != answer.sequence or running.grant != answer.grant:
+        return False
+    return answer.sequence != offer.sequence or running.revision == offer.revision
