@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,7 +46,7 @@ class Session:
 
     cluster: Cluster
     server: str
-    default_namespace: str
+    default_namespace: str  # of the kubeconfig's context
     clock: Clock
 
 
@@ -79,7 +79,7 @@ def cluster_options(
 
 
 def _options(*, namespaced: bool, outputs: tuple[str, ...]) -> list[Callable[[Callable[..., Any]], Callable[..., Any]]]:
-    options = [
+    options: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
         click.option(
             "--kubeconfig",
             type=click.Path(dir_okay=False, path_type=Path),
@@ -118,22 +118,25 @@ def run(target: Target, work: Callable[[Session], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def connect_http(target: Target) -> Any:
+async def connect_http(target: Target) -> AsyncIterator[Session]:
     """The real thing. Imported late: aiohttp costs a fifth of a second that `--help` need not pay."""
     from policloud.adapters.clock import SystemClock  # noqa: PLC0415
     from policloud.adapters.kube.client import HttpCluster  # noqa: PLC0415
-    from policloud.adapters.kube.connection import Connection  # noqa: PLC0415
+    from policloud.adapters.kube.connection import Connection, ConnectionConfigError  # noqa: PLC0415
 
     path = kubeconfig_path(target)
     try:
         connection = Connection.from_kubeconfig(path, target.context) if path else Connection.in_cluster()
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ConnectionConfigError) as error:
         raise CliError(
             f"no usable cluster in {path or 'this environment'}: {error}",
             fix="name a kubeconfig with --kubeconfig FILE or KUBECONFIG, and a context it holds with --context",
         ) from error
-    async with HttpCluster(connection) as cluster:
-        yield Session(cluster, connection.server, default_namespace(path, target.context), SystemClock())
+    cluster = HttpCluster(connection, user_agent="policloud-cli")
+    try:
+        yield Session(cluster, connection.server, connection.namespace or "default", SystemClock())
+    finally:
+        await cluster.close()
 
 
 def kubeconfig_path(target: Target) -> Path | None:
@@ -156,21 +159,6 @@ def kubeconfig_path(target: Target) -> Path | None:
     )
 
 
-def default_namespace(path: Path | None, context: str | None) -> str:
-    """Namespace of the context, as kubectl would take it."""
-    if path is None:
-        file = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-        return file.read_text().strip() if file.is_file() else "default"
-    import yaml  # noqa: PLC0415 - only where a kubeconfig is read
-
-    config = yaml.safe_load(path.read_text()) or {}
-    wanted = context or config.get("current-context")
-    for entry in config.get("contexts") or []:
-        if entry.get("name") == wanted:
-            return str((entry.get("context") or {}).get("namespace") or "default")
-    return "default"
-
-
 def split_name(reference: str, target: Target, session: Session) -> tuple[str, str]:
     """`NAMESPACE/NAME`, or a bare name in the namespace of `-n` or the context."""
     namespace, slash, name = reference.rpartition("/")
@@ -179,7 +167,3 @@ def split_name(reference: str, target: Target, session: Session) -> tuple[str, s
             f"{reference!r} is not NAMESPACE/NAME", fix="for example: policloud why sante-06/triage-assistant"
         )
     return (namespace or target.namespace or session.default_namespace), name
-
-
-def with_output(target: Target, output: str) -> Target:
-    return replace(target, output=output)
