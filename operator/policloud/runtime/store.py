@@ -29,13 +29,15 @@ def version_of(body: Body) -> int | None:
 
 
 class _Kind:
-    __slots__ = ("by_key", "indices", "synced", "tombstones")
+    __slots__ = ("by_key", "indices", "listeners", "scopes", "synced", "tombstones")
 
     def __init__(self) -> None:
         self.by_key: dict[Key, Body] = {}
         self.indices: dict[str, tuple[IndexFn, dict[Hashable, dict[Key, None]]]] = {}
         self.synced = asyncio.Event()
-        self.tombstones: OrderedDict[str, None] = OrderedDict()
+        self.tombstones: OrderedDict[str, int | None] = OrderedDict()  # uid -> version at which it left
+        self.scopes: list[Callable[[Body], bool]] = []
+        self.listeners: list[Callable[[Body], None]] = []
 
     def index(self, key: Key, body: Body) -> None:
         for fn, values in self.indices.values():
@@ -51,8 +53,8 @@ class _Kind:
                     if not keys:
                         del values[value]
 
-    def bury(self, uid: str) -> None:
-        self.tombstones[uid] = None
+    def bury(self, uid: str, version: int | None) -> None:
+        self.tombstones[uid] = version
         if len(self.tombstones) > _TOMBSTONES:
             self.tombstones.popitem(last=False)
 
@@ -67,6 +69,21 @@ class Store:
     def __init__(self) -> None:
         self._kinds: dict[str, _Kind] = {}
 
+    def track(self, kind: str, accepts: Callable[[Body], bool]) -> None:
+        """Some feed keeps those bodies of the kind up to date that `accepts` takes."""
+        self._kind(kind).scopes.append(accepts)
+
+    def subscribe(self, kind: str, listener: Callable[[Body], None]) -> None:
+        """Call `listener` on every change, whoever told it: with the new body and with the one it replaces.
+
+        It runs inside the change: it must not fail, wait or mutate.
+        """
+        self._kind(kind).listeners.append(listener)
+
+    def tracks(self, kind: str, body: Body) -> bool:
+        """Whether a feed would tell us of that body's changes; one that none does must not be stored."""
+        return any(accepts(body) for accepts in self._kind(kind).scopes)
+
     def _kind(self, kind: str) -> _Kind:
         return self._kinds.setdefault(kind, _Kind())
 
@@ -78,7 +95,7 @@ class Store:
         """
         k = self._kind(kind)
         key, uid = key_of(body), body["metadata"].get("uid")
-        if uid in k.tombstones:
+        if uid in k.tombstones and not _after(body, k.tombstones[uid]):
             return False
         old = k.by_key.get(key)
         if old is not None:
@@ -89,20 +106,30 @@ class Store:
             k.unindex(key, old)
         k.by_key[key] = body
         k.index(key, body)
+        for listener in k.listeners:
+            if old is not None:
+                listener(old)  # it may belong to another owner now: both must look
+            listener(body)
         return True
 
-    def remove(self, kind: str, key: Key, uid: str | None = None) -> bool:
-        """Forget an object that is known to be gone; with `uid`, only that incarnation. True if it was there."""
+    def remove(self, kind: str, key: Key, uid: str | None = None, version: int | None = None) -> bool:
+        """Forget an object that is known to be gone; with `uid`, only that incarnation. True if it was there.
+
+        `version` is when it left: what is told later with a smaller one is ignored, with a greater one it is back
+        (it matches a watch's selector again). Without, that uid never comes back.
+        """
         k = self._kind(kind)
         if uid:
-            k.bury(uid)
+            k.bury(uid, version)
         old = k.by_key.get(key)
         if old is None or (uid is not None and old["metadata"].get("uid") != uid):
             return False
         if old_uid := old["metadata"].get("uid"):
-            k.bury(old_uid)
+            k.bury(old_uid, version)
         k.unindex(key, old)
         del k.by_key[key]
+        for listener in k.listeners:
+            listener(old)
         return True
 
     def get(self, kind: str, key: Key) -> Body | None:
@@ -148,6 +175,11 @@ class Store:
     async def wait_synced(self, *kinds: str) -> None:
         for kind in kinds:
             await self._kind(kind).synced.wait()
+
+
+def _after(body: Body, version: int | None) -> bool:
+    own = version_of(body)
+    return version is not None and own is not None and own > version
 
 
 def _newer(body: Body, old: Body) -> bool:
