@@ -178,8 +178,8 @@ def _admit(mandate: Mandate, request: Request, use: SiteUse, *, now: datetime, z
     agreed = consent(mandate, request)
     if not agreed.replicas:
         return agreed
-    for barrier, message, until in _time_barriers(mandate, use, now, zone):
-        return Admission(0, mandate.name, barrier, message, until)
+    for closed, why, until in _time_barriers(mandate, use, now, zone):
+        return Admission(0, mandate.name, closed, why, until)
     room, barrier, message = _room(mandate, request, use)
     if room < max(1, request.min_replicas):
         return Admission(0, mandate.name, barrier, message)
