@@ -109,12 +109,13 @@ def _mass_loss(
     """More than max(floor, percent) of the sites that are lost now were lost within one window.
 
     It is a property of the losses, not of the moment: the suspicion lasts until enough of those sites are back,
-    else waiting out the window would lead straight to the moves it is there to prevent.
+    else waiting out the window would lead straight to the moves it is there to prevent. A site that was never
+    there (just joined, or lost before the hub started) is no loss.
     """
     losses = sorted(
         _quiet_since(heard, since)
         for name, heard in sites.items()
-        if reach[name] is Reach.UNREACHABLE and not (heard.lost_before and heard.last is None)
+        if reach[name] is Reach.UNREACHABLE and (heard.last is not None or heard.seen_before)
     )
     limit = max(settings.loss_floor, len(sites) * settings.loss_percent // 100)
     return any(later - earlier <= settings.loss_window for earlier, later in zip(losses, losses[limit:], strict=False))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from policloud.domain.federation.liveness import Reach
+
+KEY_REMOVED: Final = "KeyRemoved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +65,5 @@ def _was_joined(body: Mapping[str, Any]) -> bool:
     """Joined is True, or False for a reason that only a site which had joined can have."""
     for condition in (body.get("status") or {}).get("conditions") or []:
         if condition.get("type") == "Joined":
-            return condition.get("status") == "True" or condition.get("reason") == "KeyRemoved"
+            return bool(condition.get("status") == "True" or condition.get("reason") == KEY_REMOVED)
     return False
