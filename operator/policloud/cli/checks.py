@@ -1,0 +1,223 @@
+"""The checks of `policloud doctor`: each returns findings, each finding says what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from policloud.api.names import SYSTEM_NAMESPACE
+from policloud.api.resources import (
+    CUSTOM_RESOURCE_DEFINITION,
+    LEASE,
+    OWN_KINDS,
+    POLICLOUD_UNIT,
+    SITE_MEMBERSHIP,
+    Resource,
+)
+from policloud.cli.common import Session
+from policloud.cli.fleet import condition, is_published, key, name, spec, status
+from policloud.cli.render.quantities import duration, parse_time
+from policloud.cli.shipped import directory
+from policloud.ports import Body, NotFoundError, RejectedError
+
+ACCESS_REVIEW = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False)  # noqa: FBT003
+SELF_REVIEW = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)  # noqa: FBT003
+SKEW_WARN_SECONDS = 5.0
+SKEW_FAIL_SECONDS = 30.0
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    level: Level
+    message: str
+    fix: str = ""
+
+
+async def api_server(session: Session) -> list[Finding]:
+    begun = session.clock.monotonic()
+    me = await session.cluster.create(SELF_REVIEW, {"apiVersion": SELF_REVIEW.api_version, "kind": SELF_REVIEW.kind})
+    milliseconds = (session.clock.monotonic() - begun) * 1000
+    user = ((me.get("status") or {}).get("userInfo") or {}).get("username", "unknown")
+    found = [Finding("API server", Level.OK, f"{session.server} answers in {milliseconds:.0f} ms, you are {user}")]
+    server_time = parse_time((me.get("metadata") or {}).get("creationTimestamp"))
+    if server_time is not None:
+        found.append(clock_finding((session.clock.now() - server_time).total_seconds()))
+    return found
+
+
+def clock_finding(skew: float) -> Finding:
+    """`skew`: our clock minus the server's, seconds; the server's time has whole seconds only."""
+    size = abs(skew)
+    level = Level.OK if size < SKEW_WARN_SECONDS else Level.WARN if size < SKEW_FAIL_SECONDS else Level.FAIL
+    fix = "" if level is Level.OK else "let NTP or chrony set the clocks of this machine and of the API server"
+    ahead = "ahead of" if skew > 0 else "behind"
+    text = "within 5 s of the server's" if level is Level.OK else f"this clock is {duration(size)} {ahead} the server's"
+    return Finding("Clock", level, text, fix)
+
+
+async def definitions(session: Session) -> list[Finding]:
+    import yaml  # noqa: PLC0415 - only here
+
+    install = "kubectl apply --server-side -f crds/ (from the release that this policloud belongs to)"
+    listed = {name(c): c for c in (await session.cluster.list(CUSTOM_RESOURCE_DEFINITION)).items}
+    missing = [str(r) for r in OWN_KINDS if str(r) not in listed]
+    if missing:
+        return [Finding("CRDs", Level.FAIL, f"not installed: {', '.join(missing)}", install)]
+    shipped = [yaml.safe_load(path.read_text()) for path in sorted(directory("crds").glob("*.yaml"))]
+    other = [name(crd) for crd in shipped if name(crd) in listed and schemas(crd) != schemas(listed[name(crd)])]
+    if other:
+        return [
+            Finding("CRDs", Level.FAIL, f"of another version than this policloud: {', '.join(other)}", install),
+        ]
+    return [Finding("CRDs", Level.OK, f"{len(OWN_KINDS)} kinds installed, same version as this policloud")]
+
+
+def schemas(crd: Mapping[str, Any]) -> dict[str, Any]:
+    """What must agree: the schema of every version. The rest (names, columns) may differ without harm."""
+    return {str(v["name"]): v.get("schema") for v in spec(crd).get("versions") or ()}
+
+
+async def operator(session: Session) -> list[Finding]:
+    """A process of ours leads by a Lease in the system namespace; one that does not renew is not running."""
+    leases = [
+        lease
+        for lease in (await session.cluster.list(LEASE, SYSTEM_NAMESPACE)).items
+        if name(lease) in {"policloud-hub", "policloud-site"}
+    ]
+    if not leases:
+        return [
+            Finding(
+                "Operator",
+                Level.FAIL,
+                f"no Lease policloud-hub or policloud-site in namespace {SYSTEM_NAMESPACE}: it has never run here",
+                "start it: policloud hub (on a hub) or policloud site (on a site), with this kubeconfig",
+            )
+        ]
+    return [lease_finding(lease, session) for lease in leases]
+
+
+def lease_finding(lease: Body, session: Session) -> Finding:
+    renewed = parse_time(spec(lease).get("renewTime"))
+    holder = spec(lease).get("holderIdentity") or "nobody"
+    limit = float(spec(lease).get("leaseDurationSeconds") or 15)
+    silent = (session.clock.now() - renewed).total_seconds() if renewed else None
+    process = name(lease).replace("-", " ")
+    if silent is not None and silent <= 2 * limit:
+        return Finding("Operator", Level.OK, f"{process} runs as {holder}")
+    since = "never renewed" if silent is None else f"silent for {duration(silent)}"
+    return Finding(
+        "Operator",
+        Level.FAIL,
+        f"{process} does not run: Lease {key(lease)} of {holder}, {since}",
+        f"look at its log, then start it again: {process} --kubeconfig FILE",
+    )
+
+
+async def rights(session: Session) -> list[Finding]:
+    """What `tree`, `why`, `top` and `plan` need; cluster-wide, since a fleet spans namespaces."""
+    wanted = [(verb, r) for r in OWN_KINDS for verb in ("get", "list")]
+    missing = [f"{verb} {resource}" for verb, resource in wanted if not await allowed(session, verb, resource)]
+    if not missing:
+        return [Finding("Rights", Level.OK, "you may read every kind of policloud.io in every namespace")]
+    return [
+        Finding(
+            "Rights",
+            Level.WARN,
+            f"you may not: {', '.join(missing)}",
+            "ask for a ClusterRole with get and list on *.policloud.io, or use -n NAMESPACE where you may read",
+        )
+    ]
+
+
+async def allowed(session: Session, verb: str, resource: Resource) -> bool:
+    body = {
+        "apiVersion": ACCESS_REVIEW.api_version,
+        "kind": ACCESS_REVIEW.kind,
+        "spec": {"resourceAttributes": {"verb": verb, "group": resource.group, "resource": resource.plural}},
+    }
+    answer = await session.cluster.create(ACCESS_REVIEW, body)
+    return bool((answer.get("status") or {}).get("allowed"))
+
+
+async def sites(session: Session) -> list[Finding]:
+    """On a hub: every accepted, unpaused membership is heard from."""
+    try:
+        memberships = (await session.cluster.list(SITE_MEMBERSHIP)).items
+    except (NotFoundError, RejectedError):
+        return []
+    silent = [m for m in memberships if _expected(m) and condition(m, "Reachable")[0] != "True"]
+    found = [
+        Finding(
+            "Sites",
+            Level.WARN,
+            f"{name(m)} is not heard from: {condition(m, 'Reachable')[1] or 'never seen'}, last seen "
+            f"{status(m).get('lastSeen') or 'never'}",
+            "on the site: is policloud site running, and does it reach the hub? Its units' HubConnected says what fails",
+        )
+        for m in silent
+    ]
+    expected = sum(_expected(m) for m in memberships)
+    if expected and not silent:
+        found.append(Finding("Sites", Level.OK, f"all {expected} sites are heard from"))
+    return found
+
+
+def _expected(membership: Body) -> bool:
+    return bool(spec(membership).get("accepted")) and not spec(membership).get("paused")
+
+
+async def units(session: Session) -> list[Finding]:
+    """Units of this cluster that are not Ready, with what their own conditions say."""
+    try:
+        listed = (await session.cluster.list(POLICLOUD_UNIT)).items
+    except (NotFoundError, RejectedError):
+        return []
+    found = []
+    for unit in listed:
+        ready, reason, message = condition(unit, "Ready")
+        if ready != "True":
+            text = f"{name(unit)} is not ready: {reason or 'not looked at'}" + (f", {message}" if message else "")
+            found.append(Finding("Units", Level.WARN, text, f"policloud tree unit/{name(unit)}"))
+        connected, why, detail = condition(unit, "HubConnected")
+        if connected == "False" and not is_published(unit):
+            text = f"{name(unit)} has no line to its hub: {why}" + (f", {detail}" if detail else "")
+            found.append(Finding("Hub", Level.WARN, text, "all work here goes on; check the join file's URLs"))
+    if listed and not found:
+        found.append(Finding("Units", Level.OK, f"all {len(listed)} units are ready"))
+    return found
+
+
+async def tools(session: Session) -> list[Finding]:
+    del session
+    if shutil.which("kubectl") is None:
+        return [
+            Finding(
+                "Tools",
+                Level.WARN,
+                "kubectl is not on the PATH",
+                "install kubectl, or use the one that policloud local builds (policloud local up prints its path)",
+            )
+        ]
+    return [Finding("Tools", Level.OK, "kubectl is on the PATH; kubectl policloud works where this policloud is")]
+
+
+Check = Callable[[Session], Awaitable[list[Finding]]]
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("API server", api_server),
+    ("CRDs", definitions),
+    ("Operator", operator),
+    ("Rights", rights),
+    ("Sites", sites),
+    ("Units", units),
+    ("Tools", tools),
+)
