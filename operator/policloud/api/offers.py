@@ -24,13 +24,14 @@ from policloud.domain.federation.offers import (
 WITHDRAWN_AT = f"{names.PREFIX}/withdrawn-at"  # when the hub withdrew it: deleted an hour later
 ASK_AGAIN = f"{names.PREFIX}/ask-again"  # until when a counter-offer that was taken is not to be asked for more
 ASKED = f"{names.PREFIX}/asked-replicas"  # … and how many had been asked
+COMPLETED_BEFORE = f"{names.PREFIX}/completed-before"  # completions of a batch that were done elsewhere before
 
 
 def parse_offer(body: Mapping[str, Any]) -> Offer:
     """The values of a WorkOffer. KeyError or ValueError only for what the API server's schema refuses."""
     meta, spec, status = body["metadata"], body["spec"], body.get("status") or {}
     notes, workload, release = meta.get("annotations") or {}, spec["workload"], spec.get("release") or {}
-    asked = notes.get(ASKED, "")
+    asked, done = notes.get(ASKED, ""), notes.get(COMPLETED_BEFORE, "")
     return Offer(
         namespace=meta.get("namespace", ""),
         name=meta["name"],
@@ -54,6 +55,7 @@ def parse_offer(body: Mapping[str, Any]) -> Offer:
         release_mode=ReleaseMode(release.get("mode") or "Drain"),
         ask_again=parse_time(notes.get(ASK_AGAIN)),
         asked_replicas=int(asked) if asked.isdigit() else None,
+        completed_before=int(done) if done.isdigit() else 0,
         observed_epoch=int(status.get("observedEpoch") or 0),
         counter=int(status.get("counter") or 0),
         answer=_answer(status),
@@ -79,7 +81,7 @@ def parse_demand(raw: Mapping[str, Any]) -> Demand:
 
 def new_offer(offer: Offer) -> dict[str, Any]:
     """The body to create: spec and identity, no status."""
-    notes = {WITHDRAWN_AT: format_time(offer.withdrawn_at)} if offer.withdrawn_at else {}
+    notes = notes_of(offer)
     return {
         "apiVersion": WORK_OFFER.api_version,
         "kind": WORK_OFFER.kind,
@@ -120,6 +122,20 @@ def asked_fields(offer: Offer) -> dict[str, Any]:
         "exclusive": offer.exclusive,
         **({"answerBy": format_time(offer.answer_by)} if offer.answer_by else {}),
     }
+
+
+def notes_of(offer: Offer) -> dict[str, str]:
+    """The hub's own annotations on an offer."""
+    notes: dict[str, str] = {}
+    if offer.withdrawn_at:
+        notes[WITHDRAWN_AT] = format_time(offer.withdrawn_at)
+    if offer.ask_again:
+        notes[ASK_AGAIN] = format_time(offer.ask_again)
+    if offer.asked_replicas is not None:
+        notes[ASKED] = str(offer.asked_replicas)
+    if offer.completed_before:
+        notes[COMPLETED_BEFORE] = str(offer.completed_before)
+    return notes
 
 
 def format_time(moment: datetime) -> str:
@@ -166,4 +182,4 @@ def _running(raw: Mapping[str, Any] | None) -> Running | None:
 def _value(feedback: Mapping[str, Any]) -> int | str:
     if "integer" in feedback:
         return int(feedback["integer"])
-    return str(feedback.get("string", ""))
+    return str(feedback.get("text", ""))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from policloud.domain.federation.liveness import Assessment, Reach
+from policloud.domain.federation.liveness import Reach
+from policloud.domain.federation.membership import MembershipState
 from policloud.domain.federation.offers import Mobility, Offer, OfferState
 
 
@@ -17,45 +17,26 @@ class Move(StrEnum):
     RELEASE = "Release"  # ask for a release; place elsewhere once it is confirmed
 
 
-@dataclass(frozen=True, slots=True)
-class SiteView:
-    """One site as the protocol needs to know it."""
-
-    reach: Reach = Reach.UNKNOWN
-    may_move: bool = False  # silent for long enough, and the hub does not suspect itself
-    fenced: bool = False  # its Lease is marked: nothing exclusive runs there (a later release marks it)
-
-    @property
-    def reachable(self) -> bool:
-        return self.reach is Reach.REACHABLE
-
-
-def site_view(assessment: Assessment, site: str) -> SiteView:
-    return SiteView(assessment.reach.get(site, Reach.UNKNOWN), site in assessment.moves_allowed)
-
-
-def on_loss(offer: Offer, site: SiteView) -> Move:
+def on_loss(offer: Offer, site: MembershipState) -> Move:
     """What follows from the site's silence alone. Pinned and Preferred work is never moved by silence.
 
-    Exclusive work is replaced only where its site is fenced: until then a second copy could run.
+    Exclusive work is not replaced: that needs its site fenced (names.FENCED_ANNOTATION), else two could run.
     """
-    if offer.mobility is not Mobility.FREE or not site.may_move:
-        return Move.KEEP
-    if offer.exclusive and not site.fenced:
+    if offer.mobility is not Mobility.FREE or not site.moves_allowed or offer.exclusive:
         return Move.KEEP
     return Move.REPLACE
 
 
-def on_suspension(offer: Offer, site: SiteView, *, fits_elsewhere: bool, resumes_soon: bool) -> Move:
+def on_suspension(offer: Offer, site: MembershipState, *, fits_elsewhere: bool, resumes_soon: bool) -> Move:
     """What follows from the site having suspended the work (for want of energy)."""
     if offer.state is not OfferState.SUSPENDED or offer.release_requested:
         return Move.KEEP
-    if offer.mobility is Mobility.PINNED or not fits_elsewhere or resumes_soon or not site.reachable:
+    if offer.mobility is Mobility.PINNED or not fits_elsewhere or resumes_soon or site.reach is not Reach.REACHABLE:
         return Move.KEEP
     return Move.RELEASE
 
 
-def still_counts(offer: Offer, site: SiteView) -> bool:
+def still_counts(offer: Offer, site: MembershipState) -> bool:
     """Whether the replicas of an offer count as placed: not once they were lawfully given up on.
 
     They are given up on only after the release stands on the offer, so that a site which returns obeys it.

@@ -165,6 +165,7 @@ class Offer:
     release_mode: ReleaseMode = ReleaseMode.DRAIN
     ask_again: datetime | None = None  # hub's note on a counter-offer it took: not for more before
     asked_replicas: int | None = None  # hub's note: what was asked before the counter-offer was taken
+    completed_before: int = 0  # hub's note: completions of a batch that were done elsewhere before
     observed_epoch: int = 0
     counter: int = 0
     answer: Answer | None = None
