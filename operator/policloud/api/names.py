@@ -13,6 +13,7 @@ WORKLOAD_LABEL: Final = f"{PREFIX}/workload"  # on children: name of the Soverei
 SCOPE_LABEL: Final = f"{PREFIX}/scope"  # on a SovereignWorkload: "local" keeps the hub out of it
 SCOPE_LOCAL: Final = "local"
 FEDERATED_LABEL: Final = f"{PREFIX}/federated"  # on namespaces (and what is in them) made for federated work
+SITE_LABEL: Final = f"{PREFIX}/site"  # on the hub, on a site's namespace and what is in it
 HUB_LABEL: Final = f"{PREFIX}/hub"  # hub ID that federated work belongs to
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "policloud"

@@ -86,7 +86,7 @@ class SiteMembership(ApiObject):
 
     info: ClassVar = KindInfo(
         short_name="smb",
-        conditions=("Ready", "Joined", "Reachable", "Reconciling", "Stalled"),
+        conditions=("Ready", "Accepted", "Joined", "Reachable", "EchoConsistent", "Reconciling", "Stalled"),
         selectable=(".spec.accepted", ".spec.paused"),
         columns=(
             Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),

@@ -48,6 +48,7 @@ class Heard:
     """One site as the hub has observed it. `last` is None if no renewal was noticed since the hub started."""
 
     last: float | None = None
+    confirmed: float | None = None  # when a fresh read of its Lease last showed no renewal since `last`
     lost_before: bool = False  # its membership already said Reachable=False when the hub started
     seen_before: bool = False  # … or said Reachable=True: the hub waits for its echo at start
 
@@ -76,7 +77,7 @@ def assess(sites: Mapping[str, Heard], *, since: float, now: float, settings: Li
     movable = frozenset(
         name
         for name, state in reach.items()
-        if state is Reach.UNREACHABLE and now - _quiet_since(sites[name], since) >= settings.free_moves
+        if state is Reach.UNREACHABLE and _confirmed_quiet(sites[name], since) >= settings.free_moves
     )
     return Assessment(reach, frozenset() if suspects or holding else movable, suspects, holding)
 
@@ -93,6 +94,11 @@ def next_change(sites: Mapping[str, Heard], *, since: float, now: float, setting
 
 def _quiet_since(heard: Heard, since: float) -> float:
     return since if heard.last is None else max(heard.last, since)
+
+
+def _confirmed_quiet(heard: Heard, since: float) -> float:
+    """For how long the site was certainly silent: a watch that stood still proves nothing, a fresh read does."""
+    return 0.0 if heard.confirmed is None else heard.confirmed - _quiet_since(heard, since)
 
 
 def _reach(heard: Heard, since: float, now: float, settings: LivenessSettings) -> Reach:

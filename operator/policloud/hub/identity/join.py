@@ -9,9 +9,9 @@ from policloud.adapters.assertions import verify_join
 from policloud.api.names import HUB_MANAGER, SITE_NAMESPACE_PREFIX
 from policloud.api.resources import SECRET, SITE_MEMBERSHIP
 from policloud.domain.federation.keys import fingerprint
-from policloud.hub.identity.codes import CODE_SECRET, StoredCode, claimed, read_secret
 from policloud.hub.identity.requests import JoinRequest, RefusalError
 from policloud.ports import Body, Clock, Cluster, ConflictError, NotFoundError
+from policloud.reconcile.hub.codes import CODE_SECRET, StoredCode, claimed, read_secret
 
 log = logging.getLogger(__name__)
 

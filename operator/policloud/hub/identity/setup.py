@@ -80,16 +80,13 @@ class Identity:
 
 async def nonce_key(cluster: Cluster, namespace: str) -> bytes:
     """The key that all replicas share, made by the first that needs it. ApiErrors pass."""
-    for _ in range(2):
+    try:
+        secret = await cluster.get(SECRET, namespace, NONCE_SECRET)
+    except NotFoundError:
         try:
+            secret = await cluster.create(SECRET, _new_secret(namespace))
+        except ConflictError:  # the other replica was faster
             secret = await cluster.get(SECRET, namespace, NONCE_SECRET)
-            break
-        except NotFoundError:
-            try:
-                secret = await cluster.create(SECRET, _new_secret(namespace))
-                break
-            except ConflictError:
-                continue  # the other replica was faster
     key = base64.b64decode((secret.get("data") or {}).get("key", ""))
     if len(key) < KEY_BYTES:
         raise ApiError(f"Secret {namespace}/{NONCE_SECRET} holds no usable key; delete it and a new one is made")

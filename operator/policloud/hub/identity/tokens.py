@@ -14,10 +14,10 @@ from policloud.domain.federation.keys import SigningKey
 from policloud.hub.identity.nonce import Nonce, Nonces
 from policloud.hub.identity.requests import RefusalError
 from policloud.ports import Body, Clock, Cluster, NotFoundError
+from policloud.reconcile.hub.rights import SITE_ACCOUNT
 
 log = logging.getLogger(__name__)
 
-SITE_ACCOUNT: Final = "policloud-site"
 _NOBODY: Final = SigningKey(b"\0" * 32).public  # verified against when there is no key, so that both take as long
 
 
@@ -44,8 +44,9 @@ class Tokens:
         return self._nonces.give(membership)
 
     async def authenticate(self, assertion: str) -> str:
-        """The membership that asks. RefusalError 401 if this is not the pinned key's good assertion, 403 if the
-        site is no longer accepted.
+        """The membership that asks.
+
+        RefusalError 401 if this is not the pinned key's good assertion, 403 if the site is no longer accepted.
         """
         who = read_claimed(assertion)
         nonce = None if who is None or not valid_name(who.membership) else self._nonces.read(who.nonce, who.membership)

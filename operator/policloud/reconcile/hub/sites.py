@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from policloud.api.names import SITE_NAMESPACE_PREFIX
 from policloud.api.resources import SITE_MEMBERSHIP
 from policloud.domain.conditions import find
+from policloud.domain.federation.epoch import Echo, echo_of
 from policloud.domain.federation.liveness import Assessment, Heard, LivenessSettings, Reach, assess, next_change
 from policloud.domain.federation.membership import MembershipState, membership_state
 from policloud.ports import Body, Clock
-from policloud.runtime.store import Store
+from policloud.runtime.store import Store, version_of
 
 SITE_LEASE = "policloud-site"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    version: int
+    mark: tuple[str, str]
+    echo: Echo
 
 
 class Sites:
     """Memberships from the store, renewals as the hub notices them; asked by planner, offers and membership.
 
-    All methods are cheap and synchronous. `heard` is called for every event of a site's Lease, `resumed` after
-    any time in which the hub could not see (see `LivenessSweep`).
+    All methods are cheap and synchronous. `heard` is called for every event of a site's Lease; `resumed` after any
+    time in which the hub could not see, `confirmed_quiet` after a fresh read of a silent site's Lease (`sweep`).
     """
 
     def __init__(self, store: Store, clock: Clock, settings: LivenessSettings) -> None:
@@ -29,37 +36,58 @@ class Sites:
         self.settings = settings
         self._since = clock.monotonic()
         self._heard: dict[str, Heard] = {}
-        self._renewals: dict[str, tuple[str, str]] = {}
+        self._seen: dict[str, _Seen] = {}
         self._assessed: tuple[float, Assessment] | None = None
-        self.listeners: list[Callable[[str], None]] = []  # called with a site's name when its reach has changed
+        self.restored: set[str] = set()  # sites that have seen a later hub than this one: it only reads
 
     def heard(self, lease: Body) -> str | None:
-        """Note a site's Lease as seen now; returns the site's name if it was renewed since last seen.
+        """Note a site's Lease; returns the site's name if it was renewed since last seen.
 
         Holder and renewTime are compared as opaque marks, never read as times; the first sight of a Lease after
         the hub's start proves nothing, only a change does.
         """
-        site = site_of(lease["metadata"].get("namespace", ""))
-        if site is None or lease["metadata"].get("name") != SITE_LEASE:
+        site = site_of(lease["metadata"].get("namespace") or "")
+        version = version_of(lease) or 0
+        before = self._seen.get(site or "")
+        if site is None or lease["metadata"]["name"] != SITE_LEASE or (before and version <= before.version):
             return None
         spec = lease.get("spec") or {}
         mark = (str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or ""))
-        before = self._renewals.get(site)
-        self._renewals[site] = mark
-        if before is None or before == mark or not mark[1]:
+        self._seen[site] = _Seen(version, mark, echo_of(lease["metadata"].get("annotations")))
+        if before is None or before.mark == mark or not mark[1]:
             return None
-        known = self._heard.get(site, Heard())
-        self._heard[site] = replace(known, last=self._clock.monotonic())
+        self._heard[site] = replace(self._heard.get(site, Heard()), last=self._clock.monotonic())
         self._assessed = None
         return site
+
+    def echo(self, site: str) -> Echo:
+        """What the site echoed last, as far as the hub has seen."""
+        seen = self._seen.get(site)
+        return seen.echo if seen else Echo()
+
+    def confirmed_quiet(self, site: str, asked_at: float) -> None:
+        """A read of the Lease sent at `asked_at` (monotonic) showed no renewal: until then the site was silent."""
+        self._heard[site] = replace(self._heard.get(site, Heard()), confirmed=asked_at)
+        self._assessed = None
+
+    def silent(self) -> list[str]:
+        """Sites not heard for two renewals or more: to be looked at."""
+        limit = self._clock.monotonic() - 2 * self.settings.renew
+        return [site for site, heard in self._observed().items() if (heard.last or self._since) <= limit]
 
     def resumed(self) -> None:
         """The hub sees again after a gap: every wait starts anew, and sites reachable before are awaited."""
         before = self.assessment().reach
         self._since = self._clock.monotonic()
         for site, heard in self._heard.items():
-            self._heard[site] = replace(heard, seen_before=before.get(site) is Reach.REACHABLE)
+            awaited = before.get(site) is Reach.REACHABLE or heard.seen_before
+            self._heard[site] = replace(heard, seen_before=awaited, confirmed=None)
         self._assessed = None
+
+    def last_heard(self, site: str) -> float | None:
+        """Seconds since the site was heard; None if not since the hub started."""
+        heard = self._heard.get(site)
+        return None if heard is None or heard.last is None else self._clock.monotonic() - heard.last
 
     def assessment(self) -> Assessment:
         """All joined, accepted, unpaused sites as of now (kept for a sixtieth of a renewal: many ask at once)."""
@@ -87,9 +115,9 @@ class Sites:
 
     @property
     def placing_allowed(self) -> bool:
-        """False while the hub has just started and waits for its sites' echoes, or suspects itself."""
+        """False while the hub awaits its sites' echoes after a start, suspects itself, or was restored."""
         judged = self.assessment()
-        return not judged.holding and not judged.suspects_itself
+        return not judged.holding and not judged.suspects_itself and not self.restored
 
     def _observed(self) -> dict[str, Heard]:
         observed: dict[str, Heard] = {}
