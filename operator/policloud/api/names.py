@@ -9,6 +9,7 @@ PREFIX: Final = "policloud.io"
 # Labels
 UNIT_LABEL: Final = f"{PREFIX}/unit"  # on nodes and pods: the PolicloudUnit they belong to
 POOL_LABEL: Final = f"{PREFIX}/pool"  # on nodes: the pool of that unit (set by the site's people or by us)
+PRODUCT_LABEL: Final = f"{PREFIX}/gpu-product"  # on nodes, by us: product of the pool's GPUs
 WORKLOAD_LABEL: Final = f"{PREFIX}/workload"  # on children: name of the SovereignWorkload
 SCOPE_LABEL: Final = f"{PREFIX}/scope"  # on a SovereignWorkload: "local" keeps the hub out of it
 SCOPE_LOCAL: Final = "local"
@@ -25,8 +26,11 @@ PLAN_ANNOTATION: Final = f"{PREFIX}/plan"  # hub: JSON list of planned offers, w
 OFFER_ANNOTATION: Final = f"{PREFIX}/offer"  # site: JSON identity of the offer a federated workload carries out
 FENCED_ANNOTATION: Final = f"{PREFIX}/fenced"  # hub, on a site's Lease (a later release fences with it)
 
+LABELLED_ANNOTATION: Final = f"{PREFIX}/labelled"  # on nodes: the labels that we put there and may take off
+
 # Taint on every GPU node of a unit: only GPU work that tolerates it lands there
 GPU_TAINT: Final = f"{PREFIX}/gpu"
+BRANCH_TAINT: Final = f"{PREFIX}/branch-full"  # on nodes that their branch cannot carry at full draw
 UNCAPPED_TAINT: Final = f"{PREFIX}/uncapped"
 
 FINALIZER: Final = f"{PREFIX}/finalizer"
