@@ -9,6 +9,7 @@ from typing import Any
 
 Body = dict[str, Any]
 Key = tuple[str, str]
+Bodies = list[Body]
 IndexFn = Callable[[Body], Iterable[Hashable]]
 
 _TOMBSTONES = 10_000
@@ -135,7 +136,7 @@ class Store:
     def get(self, kind: str, key: Key) -> Body | None:
         return self._kind(kind).by_key.get(key)
 
-    def list(self, kind: str, namespace: str | None = None) -> list[Body]:
+    def list(self, kind: str, namespace: str | None = None) -> Bodies:
         """All bodies of the kind, in order of first sight; with `namespace`, those in it."""
         bodies = self._kind(kind).by_key
         if namespace is None:
@@ -148,8 +149,8 @@ class Store:
     def count(self, kind: str) -> int:
         return len(self._kind(kind).by_key)
 
-    def kinds(self) -> list[str]:  # type: ignore[valid-type]
-        return [*self._kinds]
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(self._kinds)
 
     def add_index(self, kind: str, index: str, fn: IndexFn) -> None:
         """Keep `fn(body)`'s values searchable; objects already there are indexed at once."""
@@ -160,7 +161,7 @@ class Store:
             for value in fn(body):
                 values.setdefault(value, {})[key] = None
 
-    def by_index(self, kind: str, index: str, value: Hashable) -> list[Body]:  # type: ignore[valid-type]
+    def by_index(self, kind: str, index: str, value: Hashable) -> Bodies:
         """Bodies whose index function gave `value`; KeyError if there is no such index."""
         k = self._kind(kind)
         return [k.by_key[key] for key in k.indices[index][1].get(value, ())]

@@ -35,3 +35,19 @@ class LoopTimers:
 
     def call_later(self, seconds: float, call: Callable[[], None]) -> Handle:
         return asyncio.get_running_loop().call_later(seconds, call)
+
+
+async def wait_set(timers: Timers, event: asyncio.Event, seconds: float) -> bool:
+    """Wait for `event` for at most `seconds` of `timers`; whether it is set."""
+    if event.is_set() or seconds <= 0:
+        return event.is_set()
+    woken = asyncio.Event()
+    handle = timers.call_later(seconds, woken.set)
+    waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(woken.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        handle.cancel()
+        for wait in waits:
+            wait.cancel()
+    return event.is_set()

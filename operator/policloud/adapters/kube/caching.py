@@ -22,6 +22,11 @@ class StoringCluster:
         self._store = store
         self._prefix = prefix
 
+    async def close(self) -> None:
+        """Close the cluster underneath, if it holds connections."""
+        if (close := getattr(self._cluster, "close", None)) is not None:
+            await close()
+
     def _keep(self, resource: Resource, body: Body) -> Body:
         kind = self._prefix + str(resource)
         if "metadata" in body and self._store.tracks(kind, body):
