@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A tariff on some days (0 = Monday) between two wall-clock times; `end` 00:00 means midnight."""
+    """A tariff on some days (0 = Monday) from `start` up to `end`, minutes after local midnight (0 to 1440)."""
 
     days: frozenset[int]
-    start: time
-    end: time
+    start: int
+    end: int
     price: Decimal
 
     def covers(self, local: datetime) -> bool:
-        if local.weekday() not in self.days:
-            return False
-        moment = local.time()
-        if self.end == time(0):
-            return moment >= self.start
-        if self.start <= self.end:
-            return self.start <= moment < self.end
-        return moment >= self.start or moment < self.end
+        return local.weekday() in self.days and self.start <= local.hour * 60 + local.minute < self.end
+
+
+_DAYS = {name: number for number, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))}
+
+
+def weekdays(text: str) -> frozenset[int]:
+    """`Mon-Fri,Sun` to {0, 1, 2, 3, 4, 6}; a range may wrap around the week's end."""
+    days: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        begin, end = _DAYS[first], _DAYS[last or first]
+        days.update(day % 7 for day in range(begin, end + 1 + (7 if end < begin else 0)))
+    return frozenset(days)
+
+
+def minutes(text: str) -> int:
+    """`06:30` to 390; `24:00` to 1440."""
+    hours, _, rest = text.partition(":")
+    return int(hours) * 60 + int(rest)
 
 
 def time_of_use(windows: Sequence[Window], local: datetime, default: Decimal | None = None) -> Decimal | None:

@@ -6,7 +6,7 @@ import hashlib
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, tzinfo
 from typing import Protocol
 
 
@@ -74,20 +74,17 @@ class Wind:
 
 @dataclass(frozen=True, slots=True)
 class Solar:
-    """Half a sine between sunrise and sunset (UTC), nothing at night."""
+    """Half a sine between sunrise and sunset, in the plant's time zone; nothing at night."""
 
     peak: int
     sunrise: time
     sunset: time
+    zone: tzinfo = UTC
 
     def watts(self, at: datetime) -> int:
-        instant = at.astimezone(UTC)
-        day = instant.replace(hour=0, minute=0, second=0, microsecond=0)
-        rise, fall = day + _since_midnight(self.sunrise), day + _since_midnight(self.sunset)
-        if not rise < instant < fall:
+        local = at.astimezone(self.zone)
+        rise = datetime.combine(local.date(), self.sunrise, self.zone)
+        fall = datetime.combine(local.date(), self.sunset, self.zone)
+        if not rise < local < fall:
             return 0
-        return round(self.peak * math.sin(math.pi * ((instant - rise) / (fall - rise))))
-
-
-def _since_midnight(moment: time) -> timedelta:
-    return timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second)
+        return round(self.peak * math.sin(math.pi * ((local - rise) / (fall - rise))))

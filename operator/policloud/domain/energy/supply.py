@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from policloud.domain.energy.freshness import Quality
+from policloud.domain.energy.freshness import Quality, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Limits:
 
     nameplate_watts: int | None = None
     import_watts: int = 0
-    contract_watts: int | None = None
+    subscribed_watts: int | None = None  # contract power: bounds the import
     breaker: Breaker | None = None
 
 
@@ -43,20 +43,20 @@ class Supply:
     quality: Quality
 
 
-def available(limits: Limits, generation: tuple[int, Quality] | None, import_served: bool) -> Supply:  # noqa: FBT001
+def available(limits: Limits, generation: tuple[int, Quality] | None, *, import_served: bool = True) -> Supply:
     """Watts a source can give now. `generation` is None for a source without such meters.
 
     Import is a right, not a measurement: it counts while its own meters, if any are declared, are of a kind that this
-    release can read (`import_served`). The breaker and the contract bound the sum.
+    release can read (`import_served`). The contract bounds the import, the breaker the sum.
     """
     measured, quality = generation if generation is not None else (0, Quality.GOOD)
     own = max(0, measured)
     if limits.nameplate_watts is not None:
         own = min(own, limits.nameplate_watts)
-    total = own + (limits.import_watts if import_served else 0)
-    bounds = [total]
+    drawn = limits.import_watts if import_served else 0
+    if limits.subscribed_watts is not None:
+        drawn = min(drawn, limits.subscribed_watts)
+    total = own + drawn
     if limits.breaker is not None:
-        bounds.append(limits.breaker.continuous_watts)
-    if limits.contract_watts is not None:
-        bounds.append(limits.contract_watts)
-    return Supply(max(0, min(bounds)), quality if import_served or generation is not None else Quality.DEAD)
+        total = min(total, limits.breaker.continuous_watts)
+    return Supply(max(0, total), quality if import_served else worst((quality, Quality.DEAD)))

@@ -122,6 +122,9 @@ def bound_pod(pod: Body) -> BoundPod | None:
     if not gpus:
         return None
     meta = pod["metadata"]
-    workload = (meta.get("labels") or {}).get(names.WORKLOAD_LABEL)
+    # The label cuts long names; the annotation, set only then, holds the whole.
+    workload = (meta.get("annotations") or {}).get(names.WORKLOAD_LABEL) or (meta.get("labels") or {}).get(
+        names.WORKLOAD_LABEL
+    )
     key = (meta.get("namespace", ""), workload) if workload else None
     return BoundPod(node, key, gpus, "deletionTimestamp" in meta)
