@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from policloud.domain.placement.model import PoolView, Reservation, UnitView
+from policloud.domain.placement.model import PoolView, Reservation, UnitView, WorkloadView
 
 UNBOUNDED: Final = 1_000_000  # replicas without GPUs: limited by nothing that placement counts
 
@@ -23,6 +23,16 @@ class Request:
     products: frozenset[str] = frozenset()  # empty: any
     memory_gib: int = 0
     confidential: bool = False
+
+    @classmethod
+    def of(cls, workload: WorkloadView) -> Request:
+        """What one replica of the workload needs."""
+        return cls(
+            workload.gpus_per_replica,
+            workload.products,
+            workload.memory_gib,
+            confidential=workload.confidential_required,
+        )
 
     def accepts(self, pool: PoolView) -> bool:
         """Whether the GPUs of the pool are of the right kind, whatever is free."""
@@ -56,7 +66,7 @@ class UnitCapacity:
     __slots__ = ("_nodes", "free_watts", "pools", "version")
 
     def __init__(self, pools: Iterable[PoolView], free_watts: int) -> None:
-        self.pools = tuple(sorted(pools, key=lambda p: (p.watts_per_gpu, p.memory_gib, p.name)))
+        self.pools = tuple(sorted(pools, key=_filling_order))
         self.free_watts = max(0, free_watts)
         self.version = 0
         self._nodes = [_histogram(p.free_by_node) for p in self.pools]
@@ -151,23 +161,25 @@ def largest_node(unit: UnitView, request: Request) -> int:
 
 def room_empty(unit: UnitView, request: Request) -> Room:
     """How many replicas the unit would hold with nothing running and its sources full."""
-    empty = UnitCapacity((_emptied(p) for p in unit.pools), unit.total_watts)
-    return empty.room(request)
+    size = request.gpus_per_replica
+    if size == 0:
+        return Room(UNBOUNDED, UNBOUNDED)
+    by_gpus = fitting = 0
+    watts = unit.total_watts
+    for pool in sorted(unit.pools, key=_filling_order):
+        if not request.accepts(pool):
+            continue
+        nodes, rest = divmod(pool.total_gpus, max(1, pool.per_node))
+        here = nodes * (pool.per_node // size) + rest // size
+        affordable = min(here, _affordable(watts, size * pool.watts_per_gpu))
+        by_gpus += here
+        fitting += affordable
+        watts -= affordable * size * pool.watts_per_gpu
+    return Room(by_gpus, fitting)
 
 
-def _emptied(pool: PoolView) -> PoolView:
-    whole, rest = divmod(pool.total_gpus, max(1, pool.per_node))
-    nodes = (pool.per_node,) * whole + ((rest,) if rest else ())
-    return PoolView(
-        pool.name,
-        pool.product,
-        pool.memory_gib,
-        pool.per_node,
-        nodes,
-        pool.total_gpus,
-        pool.watts_per_gpu,
-        pool.confidential,
-    )
+def _filling_order(pool: PoolView) -> tuple[int, int, str]:
+    return (pool.watts_per_gpu, pool.memory_gib, pool.name)
 
 
 def _histogram(free_by_node: Iterable[int]) -> dict[int, int]:

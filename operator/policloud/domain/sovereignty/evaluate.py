@@ -44,16 +44,16 @@ def evaluate(rules: SovereigntyRules, facts: UnitFacts, *, today: date, until: d
 
 
 def _days_of_change(rules: SovereigntyRules, facts: UnitFacts, *, after: date) -> list[date]:
-    days = set(days_of_expiry(facts))
-    days.update(period.begins for period in facts.ownership or ())
-    for codes in (
-        rules.location_allow,
-        rules.location_deny,
-        rules.operator_allow,
-        rules.ownership_allow,
-        rules.residency,
-    ):
-        days |= membership_changes(codes or ())
+    """Days after `after` on which the outcome of a rule that is set may differ from the day before."""
+    days: set[date] = set()
+    if rules.certifications:
+        days.update(days_of_expiry(facts))
+    if rules.ownership_allow is not None:
+        days.update(period.begins for period in facts.ownership or ())
+        days |= membership_changes(rules.ownership_allow)
+    for codes in (rules.location_allow, rules.location_deny, rules.operator_allow, rules.residency):
+        if codes:
+            days |= membership_changes(codes)
     return sorted(day for day in days if day > after)
 
 

@@ -7,7 +7,6 @@ full membership counts: candidate countries, customs unions and transition perio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -92,7 +91,8 @@ def expand(codes: frozenset[str], day: date) -> frozenset[str]:
     return frozenset(places)
 
 
-def membership_changes(codes: Iterable[str]) -> frozenset[date]:
+@lru_cache(maxsize=4096)
+def membership_changes(codes: frozenset[str]) -> frozenset[date]:
     """Days on which the meaning of `codes` changes."""
     days: set[date] = set()
     for code in codes:
