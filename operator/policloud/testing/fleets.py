@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -35,10 +36,21 @@ REGIONS = {
 }
 
 
-def random_snapshot(rng: Random, *, units: int, workloads: int) -> Snapshot:
-    """A fleet of `units` units and as many pending workloads as asked for, some running in part already."""
+def random_snapshot(rng: Random, *, units: int, workloads: int, classes: int | None = None) -> Snapshot:
+    """A fleet of `units` units and as many workloads as asked for, some running in part already.
+
+    `classes`: how many kinds of demand there are (tenants start the same thing many times); None: all differ.
+    """
     fleet = tuple(random_unit(rng, index) for index in range(units))
-    return Snapshot(NOW, fleet, tuple(random_workload(rng, index, fleet) for index in range(workloads)))
+    if classes is None:
+        return Snapshot(NOW, fleet, tuple(random_workload(rng, index, fleet) for index in range(workloads)))
+    templates = [random_workload(rng, index, fleet) for index in range(classes)]
+    return Snapshot(NOW, fleet, tuple(_again(rng, rng.choice(templates), index) for index in range(workloads)))
+
+
+def _again(rng: Random, template: WorkloadView, index: int) -> WorkloadView:
+    created = NOW - timedelta(minutes=rng.randrange(600))
+    return replace(template, uid=f"uid-{index:05}", name=f"work-{index:05}", created=created)
 
 
 def random_unit(rng: Random, index: int) -> UnitView:

@@ -1,0 +1,1 @@
+"""`policloud local demo`: a federation of real API servers, six scenes, each expectation checked."""

@@ -1,0 +1,49 @@
+"""Where each sample may run, written down by hand from the fleet's facts: the demo does not ask the code it checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FR = frozenset({"cannes-1", "dijon-1", "rougeline-1", "cloudgrid-1", "sebalyo-1"})
+ES = frozenset({"hera-1"})
+AE = frozenset({"uae-1"})
+US = frozenset({"texas-1", "texas-2"})
+EU = FR | ES
+ALL = EU | AE | US
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`units`: where the law lets it run. Empty: nowhere, for `reason`."""
+
+    units: frozenset[str]
+    replicas: int = 0
+    reason: str = ""
+    max_per_unit: int | None = None
+
+
+ON_THE_HUB: dict[str, Expectation] = {
+    "sante-06/triage-assistant": Expectation(frozenset({"cannes-1"}), 4),
+    "universite-bordeaux/climate-downscaling": Expectation(EU, 8),
+    "open-models/token-sweep": Expectation(ALL, 4),
+    "open-models/assistant-eu": Expectation(EU, 6, max_per_unit=2),
+    "open-models/wind-render": Expectation(frozenset({"cloudgrid-1"}), 4),
+    "open-models/translator": Expectation(ALL, 3),
+    "port-logistics/harbour-vision": Expectation(AE, 3),
+    "notaires-21/deed-search": Expectation(frozenset({"dijon-1"}), 2),
+    "notaires-21/deed-ocr": Expectation(frozenset({"dijon-1", "hera-1"}), 2),
+    "prefecture/classified-archive": Expectation(frozenset(), reason="NoUnitAllowed"),
+    "open-models/frontier-pretraining": Expectation(frozenset(), reason="NeverFits"),
+}
+
+# site -> workloads of its own; a reason where it cannot run
+AT_SITES: dict[str, dict[str, Expectation]] = {
+    "cannes": {
+        "ville-cannes/registry-search": Expectation(frozenset({"cannes-1"}), 2),
+        "ville-cannes/registry-office": Expectation(frozenset(), reason="KindNotServed"),
+    },
+    "cloudgrid": {
+        "parc-eolien/turbine-forecast": Expectation(frozenset({"cloudgrid-1"}), 2),
+        "parc-eolien/blade-inspection": Expectation(frozenset({"cloudgrid-1"}), 3),
+    },
+}

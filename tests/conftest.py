@@ -1,0 +1,78 @@
+"""Fixtures for everybody: a real API server with our CRDs, more of them on demand, kubectl.
+
+Nothing here is imported before a test asks for it, so that unit tests start at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from policloud.testing.controlplane import ControlPlane
+
+_NEED_BINARIES = frozenset({"api_server", "make_control_plane", "federation"})
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the binaries before the first test: a build takes longer than any test may."""
+    if session.config.option.collectonly:
+        return
+    if not any(_NEED_BINARIES.intersection(getattr(item, "fixturenames", ())) for item in session.items):
+        return
+    from policloud.testing.controlplane import find_binaries
+
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        find_binaries()
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """One bare API server (etcd, no controllers) for the whole run, our CRDs served. Use namespaces of your own."""
+    from policloud.testing.controlplane import ControlPlane, apply_crds
+
+    plane = ControlPlane(tmp_path_factory.mktemp("api-server"), "test")
+    plane.start()
+    try:
+        apply_crds(plane)
+        yield plane
+    finally:
+        plane.remove()
+
+
+@pytest.fixture
+def make_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ControlPlane]]:
+    """`make_control_plane("hub", components=(...), crds=True, **ControlPlane's)`: a started one, gone after the test."""
+    from policloud.testing.controlplane import ControlPlane, apply_crds
+
+    made: list[ControlPlane] = []
+    numbers = itertools.count(1)
+
+    def make(
+        name: str | None = None,
+        components: Sequence[str] = ("etcd", "apiserver"),
+        *,
+        crds: bool = True,
+        **options: Any,
+    ) -> ControlPlane:
+        plane_name = name or f"plane-{next(numbers)}"
+        plane = ControlPlane(tmp_path_factory.mktemp(plane_name), plane_name, components, **options)
+        made.append(plane)
+        plane.start()
+        if crds:
+            apply_crds(plane)
+        return plane
+
+    yield make
+    for plane in reversed(made):
+        plane.remove()
+
+
+@pytest.fixture
+def kubectl(api_server: ControlPlane) -> Callable[..., str]:
+    """`kubectl("get", "pcu", "-A", input=None)` against `api_server`, as administrator; its stdout."""
+    return api_server.kubectl
