@@ -1,0 +1,187 @@
+"""Scene 3: the wind falls. Watts drop, the least important goes first, work reappears elsewhere or waits for energy."""
+
+from __future__ import annotations
+
+import contextlib
+
+from policloud.api.resources import SOVEREIGN_WORKLOAD
+from policloud.cli.fleet import key, status
+from policloud.ports import Body, NotFoundError
+from policloud.testing.demo.expectations import ON_THE_HUB, Expectation
+from policloud.testing.demo.scene import Probe, Scene, together
+from policloud.testing.demo.scene1_law import runs
+from policloud.testing.demo.stage import Stage, manifests, variant
+from policloud.testing.demo.wind import Wind, gpu_watts, source_watts_for, unit_power
+from policloud.testing.demo.world import places, ready, verdict_on
+
+TITLE = "The wind falls"
+EXPECTATION = (
+    "available watts drop, the site refuses and sheds by priority, the work reappears elsewhere where allowed or waits "
+    "with WaitingForEnergy"
+)
+SITE, UNIT = "cloudgrid", "cloudgrid-1"
+LEAST, MOST = "parc-eolien/blade-inspection", "parc-eolien/turbine-forecast"
+WIND_ONLY = "open-models/wind-render"
+SLACK_WATTS = 300
+
+
+async def play(scene: Scene, stage: Stage) -> None:
+    wind = await Wind.of(stage.world.sites[SITE]) if stage.has(SITE) else None
+    if wind is None:
+        scene.not_played("everything: no site with a wind trace on this stage")
+        return
+    try:
+        moved = await _lull(scene, stage, wind)
+        await _calm(scene, stage, wind, moved)
+    finally:
+        wind.restore()
+    await together(
+        scene.expect("the wind is back: wind-render runs there again", _back(stage, WIND_ONLY), within=45),
+        scene.expect("and blade-inspection resumes", _local(stage, LEAST, "True"), within=45),
+    )
+
+
+async def _lull(scene: Scene, stage: Stage, wind: Wind) -> list[str]:
+    """A little less than is in use: only the least important may stop. Returns the hub's workloads there."""
+    unit = await stage.world.unit(SITE, UNIT)
+    before = await unit_power(stage, SITE, UNIT)
+    federated = await _hub_work(stage)
+    target = before["usedWatts"] - SLACK_WATTS
+    wind.blow(source_watts_for(unit, target))
+    await scene.expect(
+        f"available falls from {before['availableWatts']} W to at most {target} W", _available(stage, target), within=20
+    )
+    await together(
+        scene.expect("blade-inspection (priority 50) stops first: WaitingForEnergy", _shed(stage, LEAST), within=20),
+        scene.expect("what is in use fits what is there", _fits(stage), within=20),
+    )
+    others = [k for k in federated if UNIT in places(await stage.world.workload(k))]
+    still = [k for k in others if (await stage.world.pods_of(await stage.world.workload(k), [SITE])).get(SITE)]
+    lost = sorted(set(federated) - set(still))
+    scene.record("everything more important still runs there", f"stopped too: {', '.join(lost)}" if lost else None)
+    return federated
+
+
+async def _calm(scene: Scene, stage: Stage, wind: Wind, federated: list[str]) -> None:
+    """Just enough for the most important: everything else stops, moves or waits."""
+    unit = await stage.world.unit(SITE, UNIT)
+    state = await unit_power(stage, SITE, UNIT)
+    pods = {p["metadata"]["uid"] for p in await _local_pods(stage, MOST)}
+    target = state["baseWatts"] + len(pods) * gpu_watts(unit) + SLACK_WATTS
+    wind.blow(source_watts_for(unit, target))
+    movable = [k for k in federated if k != WIND_ONLY]
+    await _late_comer(stage)
+    await together(
+        scene.expect(f"available falls to at most {target} W", _available(stage, target), within=20),
+        scene.expect(f"turbine-forecast (priority 900) keeps its {len(pods)} pods", _keeps(stage, pods), within=20),
+        scene.expect("what is in use fits what is there", _fits(stage), within=30),
+        scene.expect("wind-render may run on wind alone: WaitingForEnergy", _waits(stage), within=45),
+        scene.expect(f"the site refuses new work: {_LATE} waits for energy", _local(stage, _LATE, "False"), within=30),
+        *(scene.expect(f"{k} runs elsewhere", _elsewhere(stage, k), within=60) for k in movable),
+    )
+    with contextlib.suppress(NotFoundError):
+        namespace, name = _LATE.split("/")
+        await stage.world.sites[SITE].delete(SOVEREIGN_WORKLOAD, namespace, name)
+
+
+_LATE = "parc-eolien/late-comer"
+
+
+async def _late_comer(stage: Stage) -> None:
+    file = stage.samples / "workloads" / "local" / f"{SITE}.yaml"
+    sample = next(d for d in manifests(file) if d["kind"] == "SovereignWorkload" and key(d) == MOST)
+    body: Body = variant(sample, _LATE.split("/")[1], priority=10)
+    await stage.world.create(SITE, body)
+
+
+async def _hub_work(stage: Stage) -> list[str]:
+    listed = (await stage.world.hub.list(SOVEREIGN_WORKLOAD)).items
+    return sorted(key(w) for w in listed if UNIT in places(w))
+
+
+async def _local_pods(stage: Stage, workload: str) -> list[Body]:
+    namespace, name = workload.split("/")
+    return await stage.world.pods(SITE, name, namespace)
+
+
+def _available(stage: Stage, at_most: int) -> Probe:
+    async def probe() -> str | None:
+        now = (await unit_power(stage, SITE, UNIT))["availableWatts"]
+        return None if now <= at_most else f"available is {now} W"
+
+    return probe
+
+
+def _fits(stage: Stage) -> Probe:
+    async def probe() -> str | None:
+        now = await unit_power(stage, SITE, UNIT)
+        return None if now["usedWatts"] <= now["availableWatts"] else f"{now['usedWatts']} of {now['availableWatts']} W"
+
+    return probe
+
+
+def _shed(stage: Stage, workload: str) -> Probe:
+    """No pod, and Ready=False for want of energy."""
+
+    async def probe() -> str | None:
+        body = await stage.world.local_workload(SITE, workload)
+        pods = await _local_pods(stage, workload)
+        state, reason = ready(body)
+        holds = not pods and (state, reason) == ("False", "WaitingForEnergy")
+        return None if holds else f"Ready={state} {reason}, {len(pods)} pods"
+
+    return probe
+
+
+def _local(stage: Stage, workload: str, wanted: str) -> Probe:
+    async def probe() -> str | None:
+        state, reason = ready(await stage.world.local_workload(SITE, workload))
+        holds = state == wanted and (wanted == "True" or reason == "WaitingForEnergy")
+        return None if holds else f"Ready={state} {reason}"
+
+    return probe
+
+
+def _keeps(stage: Stage, uids: set[str]) -> Probe:
+    async def probe() -> str | None:
+        now = {p["metadata"]["uid"] for p in await _local_pods(stage, MOST)}
+        return None if now == uids and uids else f"{len(now & uids)} of {len(uids)} pods are left"
+
+    return probe
+
+
+def _waits(stage: Stage) -> Probe:
+    """On the hub: waiting, with the measured and required watts of the wind farm; at the site: no pod."""
+
+    async def probe() -> str | None:
+        workload = await stage.world.workload(WIND_ONLY)
+        state, reason = ready(workload)
+        pods = await stage.world.pods_of(workload, [SITE])
+        if (state, reason) != ("False", "WaitingForEnergy") or pods:
+            return f"Ready={state} {reason}, pods {pods}"
+        row = verdict_on(workload, UNIT)
+        if row and row.get("reason") not in ("InsufficientPower", "RefusedBySite"):
+            return f"{UNIT} is said to be {row.get('verdict')} {row.get('reason')}"
+        return None
+
+    return probe
+
+
+def _elsewhere(stage: Stage, workload: str) -> Probe:
+    expected = ON_THE_HUB[workload]
+    units = stage.units(expected.units)
+
+    async def probe() -> str | None:
+        body = await stage.world.workload(workload)
+        if UNIT in places(body):
+            states = [p.get("state") for p in status(body).get("placements") or ()]
+            return f"still placed at {UNIT}: {states}"
+        wanted = sum(places(body).values())
+        again = Expectation(units, wanted or expected.replicas, max_per_unit=expected.max_per_unit)
+        return await runs(stage, workload, again, units - {UNIT})()
+
+    return probe
+
+
+def _back(stage: Stage, workload: str) -> Probe:
+    return runs(stage, workload, ON_THE_HUB[workload], frozenset({UNIT}))
