@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int)
     parser.add_argument("--workloads", type=int, default=200)
+    parser.add_argument("--classes", type=int, default=40, help="different demands among the workloads")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -53,7 +54,7 @@ def main() -> None:
     rows = []
     for units in sizes:
         rng = Random(options.seed)  # noqa: S311 - a reproducible load, no secret
-        snapshot = random_snapshot(rng, units=units, workloads=options.workloads)
+        snapshot = random_snapshot(rng, units=units, workloads=options.workloads, classes=options.classes)
         rows.append(measure(snapshot, options.rounds))
     columns = list(rows[0])
     for line in ([*columns], *([str(row[c]) for c in columns] for row in rows)):

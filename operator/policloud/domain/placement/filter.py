@@ -7,31 +7,59 @@ evaluation (law.py), and a check that a class does not need is not made at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 
 from policloud.domain.placement import limits, machine
 from policloud.domain.placement.blockers import Blocker, as_verdict
 from policloud.domain.placement.capacity import Request
-from policloud.domain.placement.law import Laws
+from policloud.domain.placement.law import LawRow, Laws
 from policloud.domain.placement.model import UnitVerdict, UnitView, WorkloadView
 
 Check = Callable[[UnitView], Blocker | None]
 
 
-@dataclass(frozen=True, slots=True)
 class Row:
-    """One class of workloads against every unit: blockers in order of precedence and verdict, both by index.
+    """One class of workloads against every unit, by index of the unit.
 
-    `open`: the units that nothing stands against; their verdict is made in the round, here it is None.
+    `verdicts`: the first thing that stands against a unit, in the order of Reason. `open`: the units that nothing
+    stands against; their verdict is made in the round, here it is None.
     """
 
-    request: Request
-    blockers: tuple[tuple[Blocker, ...], ...]
-    verdicts: tuple[UnitVerdict | None, ...]
-    open: tuple[int, ...]
+    def __init__(self, request: Request, units: Sequence[UnitView], law: LawRow, checks: Sequence[Check]) -> None:
+        self.request = request
+        self._units = units
+        self._law = law
+        self._checks = checks
+        verdicts: list[UnitVerdict | None] = []
+        for index, unit in enumerate(units):
+            if law.blockers[index]:
+                verdicts.append(law.verdict(index))
+                continue
+            for check in checks:
+                if blocker := check(unit):
+                    verdicts.append(as_verdict(unit, blocker))
+                    break
+            else:
+                verdicts.append(None)
+        self.verdicts = tuple(verdicts)
+        self.open = tuple(index for index, verdict in enumerate(verdicts) if verdict is None)
+
+    @cached_property
+    def near(self) -> tuple[tuple[int, Blocker | None], ...]:
+        """The units that nothing or one thing alone stands against, with that thing."""
+        found = ((index, self._at_most_two(index)) for index in range(len(self._units)))
+        return tuple((index, next(iter(few), None)) for index, few in found if len(few) <= 1)
+
+    def _at_most_two(self, index: int) -> list[Blocker]:
+        few = list(self._law.blockers[index])
+        for check in self._checks:
+            if len(few) > 1:
+                break
+            if blocker := check(self._units[index]):
+                few.append(blocker)
+        return few
 
 
 class Filter:
@@ -43,7 +71,7 @@ class Filter:
         self._rates = rates
         self._laws = Laws(units, now.date())
         self._rows: dict[tuple[object, ...], Row] = {}
-        self._gpus = machine.KindsOfGPU(units)
+        self._gpus = machine.KindsOfGPU()
         self._empty = machine.EmptyRooms()
 
     def row(self, workload: WorkloadView) -> Row:
@@ -57,30 +85,13 @@ class Filter:
     def _compute(self, workload: WorkloadView) -> Row:
         law = self._laws.row(workload.rules, workload.runs_until.date() if workload.runs_until else None)
         request = Request.of(workload)
-        wrong_gpus = self._gpus.judge(request)
-        checks = self._checks(workload, request)
-        blockers: list[tuple[Blocker, ...]] = []
-        verdicts: list[UnitVerdict | None] = []
-        for index, unit in enumerate(self._units):
-            found = law.blockers[index]
-            if wrong := wrong_gpus[index]:
-                found = (*found, wrong)
-            for check in checks:
-                if blocker := check(unit):
-                    found = (*found, blocker)
-            if unit.closed is not None:
-                found = (*found, Blocker(unit.closed, unit.closed_detail or "closed", "open for new work"))
-            blockers.append(found)
-            if law.blockers[index]:
-                verdicts.append(law.verdict(index))
-            else:
-                verdicts.append(as_verdict(unit, found[0]) if found else None)
-        open_ = tuple(index for index, verdict in enumerate(verdicts) if verdict is None)
-        return Row(request, tuple(blockers), tuple(verdicts), open_)
+        return Row(request, self._units, law, self._checks(workload, request))
 
     def _checks(self, w: WorkloadView, request: Request) -> list[Check]:
-        """The checks that the class needs beyond law and kind of GPU, in the order of Reason."""
+        """The checks that the class needs beyond the law, in the order of Reason."""
         checks: list[Check] = []
+        if request.gpus_per_replica > 0:
+            checks.append(self._gpus.check(request))
         if w.kind == "VirtualMachine":
             checks.append(machine.virtual_machines)
         if request.gpus_per_replica > 0:
@@ -94,8 +105,15 @@ class Filter:
         if w.max_grams_per_kwh is not None:
             checks.append(partial(limits.carbon, w.max_grams_per_kwh))
         if w.deadline is not None:
-            checks.append(partial(limits.deadline, w, request, self._now, self._empty))
+            checks.append(limits.deadline(w, request, self._now, self._empty))
+        checks.append(_closed)
         return checks
+
+
+def _closed(unit: UnitView) -> Blocker | None:
+    if unit.closed is None:
+        return None
+    return Blocker(unit.closed, unit.closed_detail or "closed", "open for new work")
 
 
 def _class_of(workload: WorkloadView) -> tuple[object, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from policloud.domain.placement.blockers import Blocker
@@ -59,24 +59,29 @@ def carbon(limit: int, unit: UnitView) -> Blocker | None:
 
 
 def deadline(
-    workload: WorkloadView, request: Request, now: datetime, empty: EmptyRooms, unit: UnitView
-) -> Blocker | None:
+    workload: WorkloadView, request: Request, now: datetime, empty: EmptyRooms
+) -> Callable[[UnitView], Blocker | None]:
     """The work is done in time if it starts now with all the replicas that the unit could ever hold."""
-    due = workload.deadline
-    if due is None:
-        return None
+    due = workload.deadline or datetime.max.replace(tzinfo=UTC)
     required = f"done by {due:%Y-%m-%d %H:%M}"
-    if due <= now:
-        return Blocker(Reason.DEADLINE_UNREACHABLE, "the deadline has passed", required)
-    gpus = min(workload.replicas, empty.of(unit, request).replicas) * request.gpus_per_replica
-    if workload.estimated_gpu_hours is None or gpus == 0:
-        return None  # no estimate, or the machine has said already that it is too small
-    hours = float(workload.estimated_gpu_hours) / gpus
     left = (due - now) / timedelta(hours=1)
-    if hours <= left:
-        return None
-    measured, late = f"{hours:.1f} h with {gpus} GPUs", hours - left
-    return Blocker(Reason.DEADLINE_UNREACHABLE, measured, required, f"-{late:.1f} h", shortfall=late / left)
+    passed = Blocker(Reason.DEADLINE_UNREACHABLE, "the deadline has passed", required)
+    work, most, size = workload.estimated_gpu_hours, workload.replicas, request.gpus_per_replica
+    gpu_hours = 0.0 if work is None else float(work)
+
+    def check(unit: UnitView) -> Blocker | None:
+        if left <= 0:
+            return passed
+        if gpu_hours == 0 or size == 0:
+            return None
+        gpus = min(most, empty.of(unit, request).replicas) * size
+        if gpus == 0 or gpu_hours <= left * gpus:
+            return None  # in time, or the machine has said already that it is too small
+        hours = gpu_hours / gpus
+        measured, late = f"{hours:.1f} h with {gpus} GPUs", hours - left
+        return Blocker(Reason.DEADLINE_UNREACHABLE, measured, required, f"-{late:.1f} h", shortfall=late / left)
+
+    return check
 
 
 def _share(missing: Decimal | int, required: Decimal | int) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from policloud.domain.placement.blockers import Blocker
 from policloud.domain.placement.capacity import Request, Room, largest_node, room_empty
@@ -33,22 +33,22 @@ class EmptyRooms:
 
 
 class KindsOfGPU:
-    """Whether units have the right kind of GPU, judged once for each combination of kinds."""
+    """Whether units have the right kind of GPU, judged once for each request and combination of kinds."""
 
-    def __init__(self, units: Sequence[UnitView]) -> None:
-        self._combinations: dict[tuple[tuple[str, int, bool], ...], UnitView] = {}
-        self._of_unit = []
-        for unit in units:
-            kinds = tuple((p.product, p.memory_gib, p.confidential) for p in unit.pools)
-            self._combinations.setdefault(kinds, unit)
-            self._of_unit.append(kinds)
+    def __init__(self) -> None:
+        self._known: dict[Request, dict[tuple[tuple[str, int, bool], ...], Blocker | None]] = {}
 
-    def judge(self, request: Request) -> list[Blocker | None]:
-        """What stands against each unit, by index."""
-        if request.gpus_per_replica == 0:
-            return [None] * len(self._of_unit)
-        judged = {kinds: wrong_gpus(request, unit) for kinds, unit in self._combinations.items()}
-        return [judged[kinds] for kinds in self._of_unit]
+    def check(self, request: Request) -> Callable[[UnitView], Blocker | None]:
+        """A function from unit to what stands against it."""
+        known = self._known.setdefault(request, {})
+
+        def judge(unit: UnitView) -> Blocker | None:
+            kinds = tuple([(p.product, p.memory_gib, p.confidential) for p in unit.pools])
+            if kinds not in known:
+                known[kinds] = wrong_gpus(request, unit)
+            return known[kinds]
+
+        return judge
 
 
 def wrong_gpus(request: Request, unit: UnitView) -> Blocker | None:

@@ -50,6 +50,7 @@ _TEXTS: Final[dict[Reason, Callable[[Blocker], str]]] = {
 _LOOSER_GPUS: Final = frozenset(
     {Reason.GPU_PRODUCT_MISMATCH, Reason.GPU_MEMORY_TOO_SMALL, Reason.CONFIDENTIAL_NOT_SUPPORTED}
 )
+_NO_ROOM: Final = frozenset({Reason.INSUFFICIENT_GPUS, Reason.INSUFFICIENT_POWER})
 
 
 class Now(Protocol):
@@ -75,9 +76,7 @@ class _Option:
 def relaxations(task: Task, units: tuple[UnitView, ...], now: Now) -> tuple[str, ...]:
     """At most five lines, those that place most first, then the smallest."""
     options: dict[str, _Option] = {}
-    for index, static in enumerate(task.row.blockers):
-        if len(static) > 1:
-            continue
+    for index, static in task.row.near:
         found = _single(task, units[index], static, index, now)
         if found is not None:
             blocker, text, replicas = found
@@ -92,36 +91,33 @@ def relaxations(task: Task, units: tuple[UnitView, ...], now: Now) -> tuple[str,
 
 
 def _single(
-    task: Task, unit: UnitView, static: tuple[Blocker, ...], index: int, now: Now
+    task: Task, unit: UnitView, static: Blocker | None, index: int, now: Now
 ) -> tuple[Blocker, str, int] | None:
     """The one thing that stands against the unit, the change that removes it, and what it would take then."""
-    if static and static[0].reason is not Reason.NEVER_FITS and static[0].reason not in _LOOSER_GPUS:
-        if now.room(index).replicas < task.at_once():
-            return None
-        blocker = static[0]
-        replicas = _fits(task, unit, now.room(index).replicas, blocker)
-        return _told(blocker, replicas) if not now.blockers(index) else None
-    if static and static[0].reason in _LOOSER_GPUS:
-        return _looser_gpus(task, unit, static[0], index, now)
-    return _present(task, unit, static, index, now)
+    if static is None or static.reason is Reason.NEVER_FITS:
+        return _present(task, unit, static, index, now)
+    if static.reason in _LOOSER_GPUS:
+        return _looser_gpus(task, unit, static, index, now)
+    room = now.room(index).replicas
+    if room < task.at_once() or now.blockers(index):
+        return None
+    return _told(static, _fits(task, unit, room, static))
 
 
 def _present(
-    task: Task, unit: UnitView, static: tuple[Blocker, ...], index: int, now: Now
+    task: Task, unit: UnitView, static: Blocker | None, index: int, now: Now
 ) -> tuple[Blocker, str, int] | None:
     """What only stands against the unit at this moment, or its size."""
-    dynamic = now.blockers(index)
-    if static:  # larger than the unit empty, so there is no room either: one and the same thing
-        dynamic = tuple(b for b in dynamic if b.reason is not Reason.INSUFFICIENT_GPUS)
-        dynamic = (*static, *(b for b in dynamic if b.reason is not Reason.INSUFFICIENT_POWER))
-    if len(dynamic) != 1:
+    found = now.blockers(index)
+    if static is not None:  # larger than the unit empty, so there is no room either: one and the same thing
+        found = (static, *(b for b in found if b.reason not in _NO_ROOM))
+    if len(found) != 1:
         return None
-    blocker = dynamic[0]
+    blocker = found[0]
     if blocker.reason in {Reason.NEVER_FITS, Reason.INSUFFICIENT_GPUS}:
         return _smaller(task, unit, blocker, index, now)
-    room = now.room(index)
-    replicas = task.at_once() if blocker.reason is Reason.INSUFFICIENT_POWER else room.replicas
-    return _told(blocker, _fits(task, unit, replicas, blocker))
+    room = task.at_once() if blocker.reason is Reason.INSUFFICIENT_POWER else now.room(index).replicas
+    return _told(blocker, _fits(task, unit, room, blocker))
 
 
 def _smaller(task: Task, unit: UnitView, blocker: Blocker, index: int, now: Now) -> tuple[Blocker, str, int] | None:
@@ -146,8 +142,7 @@ def _looser_gpus(task: Task, unit: UnitView, blocker: Blocker, index: int, now: 
     else:
         request = replace(request, confidential=False)
     room = now.capacity(index).room(request).replicas
-    others = [b for b in now.blockers(index) if b.reason not in {Reason.INSUFFICIENT_GPUS, Reason.INSUFFICIENT_POWER}]
-    if room < task.at_once() or others:
+    if room < task.at_once() or any(b.reason not in _NO_ROOM for b in now.blockers(index)):
         return None
     return _told(blocker, _fits(task, unit, room, blocker))
 

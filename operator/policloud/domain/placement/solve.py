@@ -148,12 +148,13 @@ class _Round:
 
     def _take(self, task: Task, index: int, replicas: int) -> None:
         taken = self.capacity[index].take(task.row.request, replicas)
-        task.taken.setdefault(index, []).append(taken)
+        task.take(index, taken)
         task.spread.add(self.units[index], replicas)
 
     # Explaining
 
     def _decide(self, task: Task) -> WorkloadDecision:
+        task.blockers.clear()  # what was true when its minimum was placed may not be true now
         verdicts = self._verdicts(task)
         return WorkloadDecision(
             uid=task.workload.uid,
@@ -183,10 +184,12 @@ class _Round:
 
     def blockers(self, task: Task, index: int) -> tuple[Blocker, ...]:
         """What stands against one more step of the workload there at this moment."""
-        room = self.room(task.row.request, index)
-        return tuple(
-            blockers_now(task, self.units[index], index, capacity=self.capacity[index], room=room, now=self.now)
-        )
+        known = task.blockers.get(index)
+        if known is None:
+            room = self.room(task.row.request, index)
+            found = blockers_now(task, self.units[index], index, capacity=self.capacity[index], room=room, now=self.now)
+            known = task.blockers[index] = tuple(found)
+        return known
 
     def _fitting(self, task: Task, index: int) -> UnitVerdict:
         unit = self.units[index]

@@ -26,16 +26,17 @@ class Task:
         self.spread = spread
         self.held = sum(workload.running.values())
         self.wanted = max(0, workload.replicas - self.held)
+        self.placed = 0
+        self.unplaced = self.wanted
         self.taken: dict[int, list[Taken]] = {}
+        self.blockers: dict[int, tuple[Blocker, ...]] = {}  # at the moment of explaining, by index of unit
         self.costs: dict[int, float] = {}  # euros per GPU-hour by index of unit
 
-    @property
-    def placed(self) -> int:
-        return sum(t.replicas for parts in self.taken.values() for t in parts)
-
-    @property
-    def unplaced(self) -> int:
-        return self.wanted - self.placed
+    def take(self, index: int, taken: Taken) -> None:
+        """Count what was put on the unit of that index."""
+        self.taken.setdefault(index, []).append(taken)
+        self.placed += taken.replicas
+        self.unplaced -= taken.replicas
 
     @property
     def minimum_left(self) -> int:
