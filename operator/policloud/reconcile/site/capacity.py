@@ -7,7 +7,7 @@ pods bound to nodes (also those being deleted), and foreign pods with GPUs. A no
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from policloud.api import resources
@@ -54,6 +54,8 @@ class Holding:
     bound_gpus: int
     leaving_gpus: int
     gpu_watts: int  # rated draw of what is bound, and at worst of what is granted but not bound yet
+    live_watts: int = 0  # the same without pods that are being deleted
+    stuck_watts: int = 0  # of pods being deleted on nodes that do not answer: nobody knows when they end
     state: str = ""
 
     @property
@@ -87,6 +89,7 @@ class UnitState:
     pools: tuple[PoolState, ...]
     holdings: tuple[Holding, ...]
     foreign_gpus: int
+    foreign_watts: int
     source_watts: int
     power: Headroom | None
     total_gpu_watts: int
@@ -102,6 +105,11 @@ class UnitState:
     @property
     def free_watts(self) -> int:
         return self.power.free if self.power else 0
+
+    def fixed_watts(self, sheddable: Collection[Key]) -> int:
+        """GPU draw that cutting the `sheddable` workloads does not end: foreign pods, promises, pods that are stuck."""
+        others = sum(h.gpu_watts for h in self.holdings if h.workload not in sheddable)
+        return self.foreign_watts + others + sum(h.stuck_watts for h in self.holdings if h.workload in sheddable)
 
     def watts_per_gpu(self, workload: WorkloadSpec) -> int:
         """Rated draw of the hungriest GPU of this unit that the workload accepts."""
@@ -222,19 +230,19 @@ class CapacityReader:
         # Pods of a workload that has no grant here any more still draw: they count as a holding without replicas.
         keys = {*grants, *(p.workload for p in bound if p.workload is not None)}
         holdings = tuple(_holding(unit, k, grants.get(k), bound, by_name) for k in sorted(keys))
-        free = _free(unit, nodes, closed, bound, holdings, grants)
+        free = _free(unit, [n for n in nodes if n.name not in closed], bound, holdings, grants)
         pools = tuple(_pool_state(p, nodes, bound, free) for p in unit.pools)
         unread, unknown = self._missing(unit)
         built = _power(unit, pools, sum(shares.get(unit.name, {}).values()))
-        gpu_watts = sum(h.gpu_watts for h in holdings) + sum(
-            by_name[p.node].pool.gpu_max_watts * p.gpus for p in foreign
-        )
+        foreign_watts = sum(by_name[p.node].pool.gpu_max_watts * p.gpus for p in foreign)
+        gpu_watts = sum(h.gpu_watts for h in holdings) + foreign_watts
         idle = headroom(built)
         return UnitState(
             spec=unit,
             pools=pools,
             holdings=holdings,
             foreign_gpus=sum(p.gpus for p in foreign),
+            foreign_watts=foreign_watts,
             source_watts=built.source_watts,
             power=None if unread else Headroom(idle.available, idle.base, idle.base + gpu_watts),
             total_gpu_watts=full_watts(unit.limit_watts, unit.margin_percent, built),
@@ -281,16 +289,22 @@ def _holding(
         state=grant.state if grant else "",
     )
     worst = max((p.gpu_max_watts for p in grant.accepted(unit)), default=0) if grant else 0
-    watts = sum(nodes[p.node].pool.gpu_max_watts * p.gpus for p in mine) + held.unbound_gpus * worst
-    return Holding(
-        key, held.federated, held.replicas, held.granted_gpus, held.bound_gpus, held.leaving_gpus, watts, held.state
+
+    def watts(pods: Iterable[BoundPod]) -> int:
+        return sum(nodes[p.node].pool.gpu_max_watts * p.gpus for p in pods)
+
+    unbound = held.unbound_gpus * worst
+    return replace(
+        held,
+        gpu_watts=watts(mine) + unbound,
+        live_watts=watts(p for p in mine if not p.leaving) + unbound,
+        stuck_watts=watts(p for p in mine if p.leaving and not nodes[p.node].ready),
     )
 
 
 def _free(
     unit: UnitSpec,
     nodes: Sequence[Claimed],
-    closed: frozenset[str],
     bound: Sequence[BoundPod],
     holdings: Sequence[Holding],
     grants: Mapping[Key, _Grant],
@@ -299,7 +313,7 @@ def _free(
     free = {
         n.name: max(0, n.allocatable_gpus - sum(p.gpus for p in bound if p.node == n.name))
         for n in nodes
-        if n.schedulable and n.name not in closed
+        if n.schedulable
     }
     pool_of = {n.name: n.pool.name for n in nodes}
     for holding in holdings:

@@ -109,9 +109,7 @@ def _budget(state: UnitState) -> Condition:
 def _telemetry(state: UnitState, sources: Sources) -> Condition:
     if state.unknown:
         missing = ", ".join(state.unknown)
-        return Condition(
-            "TelemetryFresh", "False", "SourceUnknown", f"no EnergySource {missing} in {state.spec.key[0]}"
-        )
+        return Condition("TelemetryFresh", "False", "SourceUnknown", f"{missing}: no such EnergySource here")
     good, reason, message = fresh(sources)
     return Condition("TelemetryFresh", "True" if good else "False", reason, message)
 

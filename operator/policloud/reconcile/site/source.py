@@ -190,7 +190,7 @@ class SourceReconciler:
         )
 
     async def _report(self, body: Body, plant: _Plant, state: SourceState) -> None:
-        """Writes what a person or the hub acts on; a wind that trembles by less than a per cent is a metric's matter."""
+        """Writes what a person or the hub acts on; a wind that trembles by less than a per cent is not."""
         now = self._clock.monotonic()
         nameplate = int(body["spec"].get("nameplateWatts", 0))
         status = body.get("status") or {}

@@ -46,13 +46,13 @@ def pools_matched(capacity: Capacity, state: UnitState) -> Condition:
         )
     short = [n for n in state.nodes if n.ready and n.allocatable_gpus < n.pool.per_node and not n.leaving]
     if short:
-        node = short[0]
+        worst = short[0]
         return Condition(
             "PoolsMatched",
             "True",
             "FewerGPUsThanDeclared",
-            f"node {node.name} offers {node.allocatable_gpus} GPUs where pool {node.pool.name} declares "
-            f"{node.pool.per_node} a node ({len(short)} such nodes): check its device plugin; what is offered counts",
+            f"node {worst.name} offers {worst.allocatable_gpus} GPUs where pool {worst.pool.name} declares "
+            f"{worst.pool.per_node} a node ({len(short)} such nodes): check its device plugin; what is offered counts",
         )
     return Condition("PoolsMatched", "True", "AllMatched", "")
 
@@ -61,6 +61,12 @@ def _ready(state: UnitState, matched: Condition, sources: Sources) -> Condition:
     if state.spec.deleting:
         left = sum(1 for h in state.holdings if h.replicas or h.gpus)
         return Condition("Ready", "False", "Draining", f"being deleted: {left} workloads are still here; limits stay")
+    return _hindered(state, matched, sources) or Condition(
+        "Ready", "True", "Operating", "" if matched.is_true else matched.message
+    )
+
+
+def _hindered(state: UnitState, matched: Condition, sources: Sources) -> Condition | None:
     if not any(p.nodes for p in state.pools):
         return Condition("Ready", "False", matched.reason, matched.message)
     if state.unknown and not sources:
@@ -85,4 +91,4 @@ def _ready(state: UnitState, matched: Condition, sources: Sources) -> Condition:
             "InsufficientPower",
             f"{watts_text(state.power.available)} may be drawn, {watts_text(state.power.used)} are counted at worst",
         )
-    return Condition("Ready", "True", "Operating", "" if matched.is_true else matched.message)
+    return None
