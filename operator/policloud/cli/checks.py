@@ -191,7 +191,8 @@ async def units(session: Session) -> list[Finding]:
         connected, why, detail = condition(unit, "HubConnected")
         if connected == "False" and not is_published(unit):
             text = f"{name(unit)} has no line to its hub: {why}" + (f", {detail}" if detail else "")
-            found.append(Finding("Hub", Level.WARN, text, "all work here goes on; check the join file's URLs"))
+            fix = "all work here goes on; check the URLs in the join file"
+            found.append(Finding("Hub", Level.WARN, text, fix))
     if listed and not found:
         found.append(Finding("Units", Level.OK, f"all {len(listed)} units are ready"))
     return found

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.console import Group
 from rich.live import Live
+from rich.table import Table
 
 from policloud.cli.common import Session, Target, cluster_options, run
 from policloud.cli.errors import CliError
@@ -79,11 +80,11 @@ def workload_cells(row: WorkloadRow, now: datetime) -> list[Cell]:
     ]
 
 
-def units_table(rows: list[UnitRow], now: datetime, *, wide: bool = False) -> object:
+def units_table(rows: list[UnitRow], now: datetime, *, wide: bool = False) -> Table:
     return table(UNIT_COLUMNS, [unit_cells(r, now) for r in rows], wide=wide)
 
 
-def workloads_table(rows: list[WorkloadRow], now: datetime, *, wide: bool = False) -> object:
+def workloads_table(rows: list[WorkloadRow], now: datetime, *, wide: bool = False) -> Table:
     return table(WORKLOAD_COLUMNS, [workload_cells(r, now) for r in rows], wide=wide)
 
 

@@ -96,7 +96,7 @@ def view(workload: Body, decision: Mapping[str, Any], now: datetime, *, wide: bo
         parts += ["", "Runs on", table(PLACE_COLUMNS, [place_cells(p, now) for p in placed], wide=wide)]
     elif offer := (workload["metadata"].get("annotations") or {}).get(OFFER_ANNOTATION):
         parts += ["", f"Federated work, held by offer: {offer}"]
-    parts.extend(_decision(decision, now, wide=wide))
+    parts.extend(decision_parts(decision, now, wide=wide))
     return Group(*parts)
 
 
@@ -114,7 +114,7 @@ def _conditions(workload: Body) -> list[str]:
     return lines
 
 
-def _decision(decision: Mapping[str, Any], now: datetime, *, wide: bool) -> list[Any]:
+def decision_parts(decision: Mapping[str, Any], now: datetime, *, wide: bool) -> list[Any]:
     units: Sequence[Mapping[str, Any]] = decision.get("units") or ()
     if not decision:
         return ["", "No decision yet: the operator has not looked at it. policloud doctor tells whether it runs."]

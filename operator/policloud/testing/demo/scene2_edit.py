@@ -31,7 +31,8 @@ async def play(scene: Scene, stage: Stage) -> None:
         if lawful == stage.units(EU)
         else {"allow": ["EU"], "deny": await _countries(stage, old_units)}
     )
-    lawful = frozenset(u for u in lawful if await _country(stage, u) not in law.get("deny", []))
+    denied = law.get("deny", [])
+    lawful = frozenset([u for u in lawful if await _country(stage, u) not in denied])
     if not lawful:
         scene.not_played("the move by law: no other unit on this stage")
         return

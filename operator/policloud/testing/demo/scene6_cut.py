@@ -55,7 +55,7 @@ async def play(scene: Scene, stage: Stage) -> None:
 async def _free_here(stage: Stage) -> list[str]:
     listed = (await stage.world.hub.list(SOVEREIGN_WORKLOAD)).items
     free = [w for w in listed if (spec(w).get("placement") or {}).get("mobility") == "Free" and UNIT in places(w)]
-    return sorted(key(w) for w in free if running_offers(await stage.world.offers(w)).get(UNIT))
+    return sorted([key(w) for w in free if running_offers(await stage.world.offers(w)).get(UNIT)])
 
 
 async def _pods(stage: Stage, workload: str) -> set[str]:
