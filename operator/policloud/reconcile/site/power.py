@@ -108,8 +108,8 @@ def _budget(state: UnitState) -> Condition:
 
 def _telemetry(state: UnitState, sources: Sources) -> Condition:
     if state.unknown:
-        missing = ", ".join(state.unknown)
-        return Condition("TelemetryFresh", "False", "SourceUnknown", f"{missing}: no such EnergySource here")
+        message = f"no such EnergySource here: {', '.join(state.unknown)}"
+        return Condition("TelemetryFresh", "False", "SourceUnknown", message)
     good, reason, message = fresh(sources)
     return Condition("TelemetryFresh", "True" if good else "False", reason, message)
 

@@ -153,3 +153,9 @@ def _busy_nodes(site: Site, state: UnitState) -> set[str]:
 
     here = {n.name for n in state.nodes}
     return {p.node for b in site.store.list(str(POD)) if (p := bound_pod(b)) is not None and p.node in here}
+
+
+def source_drained(site: Site, key: Key) -> bool:
+    """Whether the units that name a source fit without it: what is being deleted counts as no power already."""
+    units = [u for u in site.capacity.read().units.values() if u.spec.key[0] == key[0] and key[1] in u.spec.sources]
+    return all(u.power is not None and (not u.power.short or u.power.used == u.power.base) for u in units)

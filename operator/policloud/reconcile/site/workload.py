@@ -105,7 +105,7 @@ class WorkloadReconciler:
         stale = [] if over else self._stale(workload, {(str(c.resource), c.key) for c in wanted})
         for resource, old in stale:
             await self._delete(workload, resource, old)
-        if workload.kind == BATCH and any(resource is resources.JOB for resource, _ in stale):
+        if workload.kind == BATCH and not over and self._predecessor(workload, wanted):
             return  # its successor counts on from where it ended, so it must have ended
         for child in sorted(wanted, key=_starts):
             await self._apply(workload, child, observed)
@@ -117,6 +117,10 @@ class WorkloadReconciler:
             for body in owned(self._site.store, resource, workload.uid)
             if (str(resource), key_of(body)) not in wanted and "deletionTimestamp" not in body["metadata"]
         ]
+
+    def _predecessor(self, workload: WorkloadSpec, wanted: list[Child]) -> bool:
+        keys = {c.key for c in wanted}
+        return any(key_of(j) not in keys for j in owned(self._site.store, resources.JOB, workload.uid))
 
     async def _delete(self, workload: WorkloadSpec, resource: resources.Resource, body: Body) -> None:
         namespace, name = key_of(body)
