@@ -151,6 +151,7 @@ def _reflector(cluster: Cluster, store: Store, watch: Watch) -> Reflector:
         on_change=_enqueue(watch),
         label_selector=watch.label_selector,
         accepts=watch.accepts,
+        longest_wait=5.0,
     )
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[Resource, str | None, Body], None]
 """resource, type (None: from a list; ADDED, MODIFIED, DELETED), body. Called in Kopf's thread."""
 
-_LONGEST_BACKOFF = 15.0
+_LONGEST_BACKOFF = 5.0  # of one's own API server: nobody is crowded by that
 
 
 class _Backoffs:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from types import TracebackType
+from typing import Self
 
 
 class Wire:
@@ -24,7 +25,7 @@ class Wire:
         self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait()
         return self

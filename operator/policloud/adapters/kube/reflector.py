@@ -17,7 +17,6 @@ from policloud.runtime.timers import LoopTimers, Timers
 
 log = logging.getLogger(__name__)
 
-_LONGEST_WAIT = 30.0
 _MISSING_KIND_WAIT = 60.0
 
 
@@ -26,6 +25,7 @@ class Reflector:
 
     It survives everything: an absent server, a kind that is not installed (yet), an expired resourceVersion
     (then it lists again and tells what was deleted meanwhile). A failed or refused list deletes nothing.
+    Reconnects are spread and back off up to `longest_wait` seconds: many sites share one hub.
     `on_change(body)` is called for each change, with the new body and with the old one; it only enqueues.
     """
 
@@ -40,6 +40,7 @@ class Reflector:
         on_change: OnChange,
         label_selector: str | None = None,
         accepts: Callable[[Body], bool] = lambda _: True,
+        longest_wait: float = 30.0,
         timers: Timers | None = None,
         rng: random.Random | None = None,
     ) -> None:
@@ -51,6 +52,7 @@ class Reflector:
         self.feed = Feed(store, self.kind, on_change, accepts=_within(namespace, accepts))
         self._cluster = cluster
         self._label_selector = label_selector
+        self._longest_wait = longest_wait
         self._timers = timers or LoopTimers()
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
 
@@ -126,7 +128,7 @@ class Reflector:
         if isinstance(error, NotFoundError) and error.missing_kind:
             return _MISSING_KIND_WAIT * (0.5 + self._rng.random())
         asked = (error.retry_after or 0.0) if isinstance(error, TransientError) else 0.0
-        backoff: float = min(_LONGEST_WAIT, 0.5 * 2.0 ** min(failures, 10))
+        backoff: float = min(self._longest_wait, 0.5 * 2.0 ** min(failures, 10))
         return max(asked, backoff * (0.5 + 0.5 * self._rng.random()))
 
 
