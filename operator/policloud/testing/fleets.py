@@ -132,6 +132,7 @@ def random_workload(rng: Random, index: int, fleet: Sequence[UnitView]) -> Workl
         latency_max_ms=rng.choice((None, 40)),
         weights=rng.choice(({}, {"cost": 50, "carbon": 50}, {"cost": 20, "carbon": 60, "latency": 20})),
         storage_gib=rng.choice((0, 0, 200, 50_000)),
+        encrypted_storage_gib=rng.choice((0, 0, 200)),
         max_price_per_gpu_hour=rng.choice((None, None, Decimal("0.10"))),
         max_grams_per_kwh=rng.choice((None, None, 120)),
         runs_until=NOW + timedelta(days=30) if kind == "Batch" else None,

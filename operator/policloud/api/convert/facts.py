@@ -23,11 +23,10 @@ from policloud.domain.sovereignty.narrow import narrow
 def facts_on_site(unit: Body) -> UnitFacts:
     """What a site knows of its own PolicloudUnit: the owner's word."""
     spec = block(unit, "spec")
-    storage = spec.get("storage")
     plugin = spec.get("networkPolicy")
     return replace(
         attested_facts(spec),
-        encrypted_at_rest=None if storage is None else any(s.get("encryptedAtRest") for s in storage),
+        encrypted_at_rest=_encrypted(spec.get("storage") or ()),
         network_policy_enforced=None if plugin is None else plugin == "Enforced",
     )
 
@@ -64,19 +63,30 @@ def rules_of(spec: Body) -> SovereigntyRules:
     law = block(spec, "sovereignty")
     ownership = block(law, "ownership")
     data = block(law, "data")
+    volumes = spec.get("storage") or ()
     return SovereigntyRules(
         location_allow=names(block(law, "location").get("allow")),
         location_deny=names(block(law, "location").get("deny")) or frozenset(),
         operator_allow=names(block(law, "operator").get("allow")),
+        operator_deny=names(block(law, "operator").get("deny")) or frozenset(),
         ownership_allow=names(ownership.get("allow")),
         max_foreign_share_each_percent=decimal(ownership.get("maxForeignShareEachPercent")),
         max_foreign_share_total_percent=decimal(ownership.get("maxForeignShareTotalPercent")),
         exposures_deny=names(block(law, "exposures").get("deny")) or frozenset(),
         certifications=tuple(CertificationRule(frozenset(c["anyOf"])) for c in law.get("certifications") or ()),
         residency=names(data.get("residency")),
-        encrypted_at_rest=bool(data.get("encryptedAtRest")),
+        volume_residency=tuple(frozenset(v["residency"]) for v in volumes if v.get("residency")),
+        encrypted_at_rest=bool(data.get("encryptedAtRest")) or any(v.get("encryptedAtRest") for v in volumes),
         egress_denied=block(law, "egress").get("policy") == "Deny",
     )
+
+
+def _encrypted(storage: Iterable[Mapping[str, Any]]) -> bool | None:
+    """Whether there is storage that is encrypted at rest; None if no class says yes and not every one says no."""
+    stated = [s.get("encryptedAtRest") for s in storage]
+    if any(stated):
+        return True
+    return False if stated and None not in stated else None
 
 
 def _ownership(periods: Iterable[Mapping[str, Any]] | None) -> tuple[OwnershipPeriod, ...] | None:

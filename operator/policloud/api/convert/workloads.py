@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from policloud.api.convert.facts import rules_of
 from policloud.api.convert.values import Body, block, decimal, moment
 from policloud.domain.placement.model import DataSource, Refusal, WorkloadView
 from policloud.domain.workload.demand import Demand, batch, inference, virtual_machine
 
+DEFAULT_WEIGHTS: Final = {"cost": 40, "carbon": 40, "latency": 20}  # as the schema says
+_UNMEASURED: Final = ("maxGramsPerThousandTokens",)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_RUN_HOURS = 10 * 365 * 24.0  # beyond this an estimate is no forecast, and dates overflow
 
@@ -19,14 +21,14 @@ _LONGEST_RUN_HOURS = 10 * 365 * 24.0  # beyond this an estimate is no forecast, 
 def demand_of(spec: Body, *, done: int = 0) -> Demand:
     """Replicas and GPUs that a SovereignWorkload's spec asks for; `done`: completions a batch has behind it."""
     gpu = block(spec, "gpu")
-    size, gang = int(gpu.get("perReplica") or 0), bool(gpu.get("gang"))
+    size = int(gpu.get("perReplica") or 0)
     if spec.get("class") == "Batch":
         job = block(spec, "batch")
         return batch(
             parallelism=job.get("parallelism"),
             completions=job.get("completions"),
             gpus_per_replica=size,
-            gang=gang,
+            gang=bool(job.get("gang")),
             done=done,
         )
     if spec.get("class") == "VirtualMachine":
@@ -36,7 +38,6 @@ def demand_of(spec: Body, *, done: int = 0) -> Demand:
         replicas=int(service.get("replicas", 1)),
         min_replicas=service.get("minReplicas"),
         gpus_per_replica=size,
-        gang=gang,
     )
 
 
@@ -60,6 +61,8 @@ def workload_view(
     regions = latency.get("regions")
     hours = decimal(block(spec, "batch").get("estimatedGPUHours"))
     deadline = moment(block(spec, "batch").get("deadline"))
+    volumes = spec.get("storage") or ()
+    encrypt = bool(block(spec, "sovereignty", "data").get("encryptedAtRest"))
     return WorkloadView(
         uid=str(meta.get("uid") or f"{meta.get('namespace')}/{meta.get('name')}"),
         namespace=str(meta.get("namespace", "")),
@@ -82,21 +85,41 @@ def workload_view(
         spread_max_per_domain=spread.get("maxPerDomain"),
         latency_regions=frozenset(regions) if regions else None,
         latency_max_ms=latency.get("maxMilliseconds"),
-        weights={k: int(v) for k, v in block(placement, "weights").items()},
+        weights={**DEFAULT_WEIGHTS, **{k: int(v) for k, v in block(placement, "weights").items()}},
         data=_sources(block(spec, "sovereignty", "data").get("sources") or ()),
-        storage_gib=sum(int(s.get("sizeGiB") or 0) for s in spec.get("storage") or ()),
+        storage_gib=_size(volumes),
+        encrypted_storage_gib=_size(v for v in volumes if v.get("encryptedAtRest", encrypt)),
+        storage_by_class_gib={c: _size(v for v in volumes if v.get("class") == c) for c in _classes(volumes)},
         runs_until=_end(now, demand, hours, deadline),
         deadline=deadline,
         estimated_gpu_hours=hours,
-        max_price_per_gpu_hour=decimal(budget.get("maxPricePerGPUHour")),
+        max_price_per_gpu_hour=_price_limit(budget, demand),
         budget_currency=str(budget.get("currency") or "EUR"),
         max_grams_per_kwh=budget.get("maxGramsPerKWh"),
+        unmeasured_limits=tuple(limit for limit in _UNMEASURED if limit in budget),
         avoid_units=frozenset(avoid_units),
     )
 
 
 def _sources(sources: Iterable[Mapping[str, Any]]) -> tuple[DataSource, ...]:
     return tuple(DataSource(str(s["unit"]), int(s.get("sizeGiB") or 0)) for s in sources if s.get("unit"))
+
+
+def _size(volumes: Iterable[Mapping[str, Any]]) -> int:
+    return sum(int(v.get("sizeGiB") or 0) for v in volumes)
+
+
+def _classes(volumes: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted({str(v["class"]) for v in volumes if v.get("class")})
+
+
+def _price_limit(budget: Body, demand: Demand) -> Decimal | None:
+    """The lower of the limit per GPU-hour and the limit on all replicas together, spread over their GPUs."""
+    limits = [decimal(budget.get("maxPricePerGPUHour"))]
+    together = decimal(budget.get("maxPricePerHour"))
+    if together is not None and demand.gpus:
+        limits.append(together / demand.gpus)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _end(now: datetime, demand: Demand, hours: Decimal | None, deadline: datetime | None) -> datetime | None:

@@ -99,11 +99,13 @@ class Filter:
         if w.latency_regions:
             checks.append(partial(limits.latency, w.latency_regions, w.latency_max_ms))
         if w.storage_gib > 0:
-            checks.append(partial(machine.storage, w.storage_gib, w.rules.encrypted_at_rest))
+            checks.append(partial(machine.storage, w))
         if w.max_price_per_gpu_hour is not None:
             checks.append(partial(limits.price, w.max_price_per_gpu_hour, w.budget_currency, request, self._rates))
         if w.max_grams_per_kwh is not None:
             checks.append(partial(limits.carbon, w.max_grams_per_kwh))
+        if w.unmeasured_limits:
+            checks.append(partial(limits.unmeasured, w.unmeasured_limits))
         if w.deadline is not None:
             checks.append(limits.deadline(w, request, self._now, self._empty))
         checks.append(_closed)
@@ -126,12 +128,13 @@ def _class_of(workload: WorkloadView) -> tuple[object, ...]:
         workload.products,
         workload.memory_gib,
         workload.confidential_required,
-        workload.storage_gib,
+        (workload.storage_gib, workload.encrypted_storage_gib, tuple(sorted(workload.storage_by_class_gib.items()))),
         machine.whole_on_one_unit(workload),
         workload.latency_regions,
         workload.latency_max_ms,
         workload.max_price_per_gpu_hour,
         workload.budget_currency,
         workload.max_grams_per_kwh,
+        workload.unmeasured_limits,
         (workload.deadline, workload.estimated_gpu_hours, workload.replicas) if workload.deadline else None,
     )

@@ -87,11 +87,16 @@ def _values(facts: UnitFacts) -> tuple[Hashable, ...]:
 def _used(rules: SovereigntyRules) -> tuple[bool, ...]:
     """Whether the law looks at each aspect, in the order of _ASPECTS."""
     return (
-        rules.location_allow is not None or bool(rules.location_deny) or rules.residency is not None,
-        rules.operator_allow is not None,
+        _looks_at_place(rules),
+        rules.operator_allow is not None or bool(rules.operator_deny),
         rules.ownership_allow is not None,
         bool(rules.certifications),
         bool(rules.exposures_deny),
         rules.encrypted_at_rest,
         rules.egress_denied,
     )
+
+
+def _looks_at_place(rules: SovereigntyRules) -> bool:
+    allowed = (rules.location_allow, rules.residency)
+    return any(codes is not None for codes in allowed) or bool(rules.location_deny or rules.volume_residency)

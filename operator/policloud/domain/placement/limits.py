@@ -84,5 +84,10 @@ def deadline(
     return check
 
 
+def unmeasured(names: tuple[str, ...], _unit: UnitView) -> Blocker:
+    """A hard limit on something that is not measured is not met: silence would relax it."""
+    return Blocker(Reason.CARBON_ABOVE_LIMIT, f"{names[0]} is not measured yet", f"{names[0]} within its limit")
+
+
 def _share(missing: Decimal | int, required: Decimal | int) -> float | None:
     return float(missing) / float(required) if required else None

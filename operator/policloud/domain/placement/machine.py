@@ -102,16 +102,23 @@ def too_large(replicas: int, request: Request, empty: EmptyRooms, unit: UnitView
     return Blocker(Reason.NEVER_FITS, measured, watts(need), "-" + watts(short), shortfall=share)
 
 
-def storage(need: int, encrypted: bool, unit: UnitView) -> Blocker | None:  # noqa: FBT001 - bound by partial
-    """The unit has so many GiB of storage, of the encrypted kind if so."""
-    have = unit.encrypted_gib if encrypted else sum(unit.storage_classes_gib.values())
-    if have >= need:
-        return None
-    kind = "encrypted storage" if encrypted else "storage"
-    less = need - have
-    return Blocker(
-        Reason.STORAGE_MISSING, f"{have} GiB of {kind}", f"{need} GiB", f"-{less} GiB", shortfall=less / need
-    )
+def storage(workload: WorkloadView, unit: UnitView) -> Blocker | None:
+    """The unit has so much storage: in all, encrypted, and of each StorageClass that is named."""
+    classes = unit.storage_classes_gib
+    needs = [
+        ("encrypted storage", unit.encrypted_gib, workload.encrypted_storage_gib),
+        *(
+            (f"class {name}", classes.get(name, 0), need)
+            for name, need in sorted(workload.storage_by_class_gib.items())
+        ),
+        ("storage", sum(classes.values()), workload.storage_gib),
+    ]
+    for kind, have, need in needs:
+        if have < need:
+            less = need - have
+            measured, share = f"{have} GiB of {kind}", less / need
+            return Blocker(Reason.STORAGE_MISSING, measured, f"{need} GiB", f"-{less} GiB", shortfall=share)
+    return None
 
 
 def _never(measured: str, required: str, missing: int, of: int) -> Blocker:

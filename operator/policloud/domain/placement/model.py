@@ -102,12 +102,15 @@ class WorkloadView:
     weights: Mapping[str, int] = field(default_factory=dict)  # cost, carbon, latency
     data: tuple[DataSource, ...] = ()
     storage_gib: int = 0
+    encrypted_storage_gib: int = 0  # of that, what must be encrypted at rest
+    storage_by_class_gib: Mapping[str, int] = field(default_factory=dict)  # and what names its StorageClass
     runs_until: datetime | None = None  # certificates must hold until then; None: until further notice
     deadline: datetime | None = None
     estimated_gpu_hours: Decimal | None = None
     max_price_per_gpu_hour: Decimal | None = None
     budget_currency: str = "EUR"
     max_grams_per_kwh: int | None = None
+    unmeasured_limits: tuple[str, ...] = ()  # limits on what nobody measures yet: no unit can meet them
     avoid_units: frozenset[str] = frozenset()  # must leave these (release under way): not offered again now
 
 

@@ -51,7 +51,8 @@ def _days_of_change(rules: SovereigntyRules, facts: UnitFacts, *, after: date) -
     if rules.ownership_allow is not None:
         days.update(period.begins for period in facts.ownership or ())
         days |= membership_changes(rules.ownership_allow)
-    for codes in (rules.location_allow, rules.location_deny, rules.operator_allow, rules.residency):
+    places = (rules.location_allow, rules.location_deny, rules.operator_allow, rules.operator_deny, rules.residency)
+    for codes in (*places, *rules.volume_residency):
         if codes:
             days |= membership_changes(codes)
     return sorted(day for day in days if day > after)

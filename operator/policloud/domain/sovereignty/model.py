@@ -58,12 +58,14 @@ class SovereigntyRules:
     location_allow: frozenset[str] | None = None
     location_deny: frozenset[str] = frozenset()
     operator_allow: frozenset[str] | None = None
+    operator_deny: frozenset[str] = frozenset()
     ownership_allow: frozenset[str] | None = None
     max_foreign_share_each_percent: Decimal | None = None  # owners outside ownership_allow, each
     max_foreign_share_total_percent: Decimal | None = None  # and together
     exposures_deny: frozenset[str] = frozenset()
     certifications: tuple[CertificationRule, ...] = ()
     residency: frozenset[str] | None = None  # where data may lie
+    volume_residency: tuple[frozenset[str], ...] = ()  # and where each volume with a rule of its own may
     encrypted_at_rest: bool = False
     egress_denied: bool = False
 

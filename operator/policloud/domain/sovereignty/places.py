@@ -66,52 +66,50 @@ def listed(codes: frozenset[str]) -> str:
 
 def location_breaches(rules: SovereigntyRules, facts: UnitFacts, day: date) -> Iterator[tuple[str, Breach]]:
     """Breaches of the allow and the deny list; deny wins over allow."""
-    place = place_of(facts)
-    if rules.location_allow is not None:
-        inside = within(place, rules.location_allow, day)
-        if inside is not Truth.YES:
-            required = listed(rules.location_allow)
-            yield (
-                "location.allow",
-                _breach(inside, Reason.LOCATION_NOT_ALLOWED, f"location {place}", str(place), required),
-            )
-    if rules.location_deny:
-        inside = within(place, rules.location_deny, day)
-        if inside is not Truth.NO:
-            outside = Truth.NO if inside is Truth.YES else Truth.UNKNOWN
-            required = "not " + listed(rules.location_deny)
-            yield (
-                "location.deny",
-                _breach(outside, Reason.LOCATION_NOT_ALLOWED, f"location {place}", str(place), required),
-            )
+    subject = Subject("location", place_of(facts), Reason.LOCATION_NOT_ALLOWED)
+    yield from _listed_breaches(subject, rules.location_allow, rules.location_deny, day)
 
 
 def operator_breaches(rules: SovereigntyRules, facts: UnitFacts, day: date) -> Iterator[tuple[str, Breach]]:
-    """The breach of the rule on the operator's jurisdiction, if any."""
-    if rules.operator_allow is None:
-        return
-    seat = Place(facts.operator_jurisdiction)
-    inside = within(seat, rules.operator_allow, day)
-    if inside is not Truth.YES:
-        required = listed(rules.operator_allow)
-        yield (
-            "operator",
-            _breach(inside, Reason.OPERATOR_NOT_ALLOWED, f"operator jurisdiction {seat}", str(seat), required),
-        )
+    """Breaches of the rules on the operator's jurisdiction."""
+    subject = Subject("operator", Place(facts.operator_jurisdiction), Reason.OPERATOR_NOT_ALLOWED)
+    yield from _listed_breaches(subject, rules.operator_allow, rules.operator_deny, day)
 
 
 def residency_breaches(rules: SovereigntyRules, facts: UnitFacts, day: date) -> Iterator[tuple[str, Breach]]:
-    """The breach of the rule on where data may lie, if any: data lies where the unit stands."""
-    if rules.residency is None:
-        return
-    place = place_of(facts)
-    inside = within(place, rules.residency, day)
-    if inside is not Truth.YES:
-        required = "data in " + listed(rules.residency)
-        yield "residency", _breach(inside, Reason.DATA_NOT_RESIDENT, f"location {place}", str(place), required)
+    """Breaches of the rules on where data may lie: it lies where the unit stands."""
+    subject = Subject("location", place_of(facts), Reason.DATA_NOT_RESIDENT)
+    for index, allowed in enumerate((rules.residency, *rules.volume_residency)):
+        if allowed is not None:
+            inside = within(subject.place, allowed, day)
+            if inside is not Truth.YES:
+                yield f"residency[{index}]", subject.breach(inside, f"data in {listed(allowed)}")
 
 
-def _breach(truth: Truth, reason: Reason, unknown: str, measured: str, required: str) -> Breach:
-    if truth is Truth.UNKNOWN:
-        return Breach(Reason.FACT_UNKNOWN, unknown, required)
-    return Breach(reason, measured, required)
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a rule on places is about, and the reason when it does not hold."""
+
+    name: str
+    place: Place
+    reason: Reason
+
+    def breach(self, truth: Truth, required: str) -> Breach:
+        """The breach, or that it cannot be known."""
+        if truth is Truth.UNKNOWN:
+            return Breach(Reason.FACT_UNKNOWN, f"{self.name} {self.place}", required)
+        return Breach(self.reason, str(self.place), required)
+
+
+def _listed_breaches(
+    subject: Subject, allow: frozenset[str] | None, deny: frozenset[str], day: date
+) -> Iterator[tuple[str, Breach]]:
+    if allow is not None:
+        inside = within(subject.place, allow, day)
+        if inside is not Truth.YES:
+            yield f"{subject.name}.allow", subject.breach(inside, listed(allow))
+    if deny:
+        inside = within(subject.place, deny, day)
+        if inside is not Truth.NO:
+            outside = Truth.NO if inside is Truth.YES else Truth.UNKNOWN
+            yield f"{subject.name}.deny", subject.breach(outside, f"not {listed(deny)}")
