@@ -162,7 +162,7 @@ async def sites(session: Session) -> list[Finding]:
             Level.WARN,
             f"{name(m)} is not heard from: {condition(m, 'Reachable')[1] or 'never seen'}, last seen "
             f"{status(m).get('lastSeen') or 'never'}",
-            "on the site: is policloud site running, and does it reach the hub? Its units' HubConnected says what fails",
+            "on the site: does policloud site run and reach the hub? Its units' HubConnected says",
         )
         for m in silent
     ]

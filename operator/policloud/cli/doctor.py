@@ -45,7 +45,7 @@ def as_document(findings: list[Finding]) -> dict[str, Any]:
 
 @click.command(short_help="Check this cluster and say how to repair what is wrong.")
 @cluster_options(namespaced=False, outputs=("table", "json", "yaml"))
-def command(*, target: Target) -> int:
+def command(*, target: Target) -> None:
     """Check this cluster and say how to repair what is wrong.
 
     The API server, the CRDs and their version, the operator, your rights, clocks, sites, units and tools. Exits with 1
@@ -60,4 +60,5 @@ def command(*, target: Target) -> int:
         for f in findings:
             if f.fix and f.level is not Level.OK:
                 show(f"{MARKS[f.level][0]} {f.check}\n  fix: {f.fix}")
-    return EXIT_FAILURE if any(f.level is Level.FAIL for f in findings) else 0
+    if any(f.level is Level.FAIL for f in findings):
+        click.get_current_context().exit(EXIT_FAILURE)

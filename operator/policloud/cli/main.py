@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from policloud import __version__
 from policloud.cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
@@ -40,6 +41,11 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"policloud.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs by their names here: completing must not import all of them."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(v, help=h) for v, h in sorted(VERBS.items()) if v.startswith(incomplete)), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

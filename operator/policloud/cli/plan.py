@@ -39,7 +39,7 @@ MANAGER = "policloud-plan"
 @click.command(short_help="Where would a manifest run, why not elsewhere, at what price? Changes nothing.")
 @click.option("-f", "--filename", required=True, help="Manifest with SovereignWorkloads; - reads standard input.")
 @cluster_options(outputs=("table", "wide", "json", "yaml"))
-def command(*, target: Target, filename: str) -> int:
+def command(*, target: Target, filename: str) -> None:
     """Where would a manifest run, why not elsewhere, at what price? Changes nothing.
 
     The API server checks the manifest first (server-side dry run), then the solver decides on the live fleet. Exits
@@ -64,7 +64,8 @@ def command(*, target: Target, filename: str) -> int:
         emit(target.output, as_document(asked, decision, valid))
     else:
         show(view(asked, decision, valid, wide=target.wide))
-    return EXIT_NOT_PLACED if any(d.unplaced for d in decision.workloads.values()) else 0
+    if any(d.unplaced for d in decision.workloads.values()):
+        click.get_current_context().exit(EXIT_NOT_PLACED)
 
 
 def read_manifest(filename: str, target: Target) -> list[Body]:

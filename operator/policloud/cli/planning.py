@@ -72,7 +72,7 @@ def as_status(made: WorkloadDecision, digest: str, now: datetime) -> dict[str, A
     reasons: dict[str, int] = {}
     for v in made.verdicts:
         if v.reason:
-            reasons[v.reason] = reasons.get(v.reason, 0) + 1
+            reasons[str(v.reason)] = reasons.get(str(v.reason), 0) + 1
     return {
         "at": now.isoformat().replace("+00:00", "Z"),
         "snapshot": digest,

@@ -132,7 +132,8 @@ def decision_parts(decision: Mapping[str, Any], now: datetime, *, wide: bool) ->
         rest = Counter(decision.get("reasons") or {})
         rest.subtract(str(u["reason"]) for u in units if u.get("reason"))
         named = ", ".join(f"{reason} {count}" for reason, count in rest.items() if count > 0)
-        parts.append(f"{hidden} more units{f' ({named})' if named else ''}: --all lists them")
+        more = "1 more unit" if hidden == 1 else f"{hidden} more units"
+        parts.append(f"{more}{f' ({named})' if named else ''}: --all lists {'it' if hidden == 1 else 'them'}")
     parts.extend(_meanings(ordered))
     if relaxations := decision.get("relaxations"):
         parts += ["", "Any one of these would place it:", *(f"  - {r}" for r in relaxations)]
