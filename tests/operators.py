@@ -70,7 +70,7 @@ class SmallOperator:
         self._thread = threading.Thread(target=self._run, name="small operator", daemon=True)
 
     @classmethod
-    def of(cls, kubeconfig: Path, **options: SweepTimes | None) -> Self:
+    def of(cls, kubeconfig: Path | str, **options: SweepTimes | None) -> Self:
         return cls(Connection.from_kubeconfig(kubeconfig), **options)  # type: ignore[arg-type]
 
     def _controller(self, kind: str) -> Controller:

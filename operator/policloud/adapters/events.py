@@ -157,6 +157,8 @@ class EventRecorder:
                 "uid": meta.get("uid", ""),
             },
         }
+        if told.count > 1:
+            body["series"] = {"count": told.count, "lastObservedTime": body["eventTime"]}
         await self._cluster.create(EVENT, body)
         told.name = name
 
