@@ -24,6 +24,7 @@ from policloud.cli.errors import CliError
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Written by `policloud hub invite`: joins this site to a hub. Without: complete alone.",
 )
+@click.option("--hub-proxy", metavar="URL", help="HTTP proxy through which the hub is reached. Default: none.")
 @click.option(
     "--probe-listen", default="127.0.0.1:8081", show_default=True, help="Address of healthz, readyz, metrics."
 )
@@ -45,6 +46,7 @@ def command(
     namespace: str,
     site_name: str | None,
     join_file: Path | None,
+    hub_proxy: str | None,
     probe_listen: str,
     trace_directory: Path,
     time_scale: float,
@@ -73,6 +75,7 @@ def command(
         log_format=log_format,
         trace_directory=trace_directory,
         with_hub=with_hub,
+        hub_proxy=hub_proxy,
     )
     try:
         return operator(assemble(settings)).run()

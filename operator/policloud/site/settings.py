@@ -28,6 +28,7 @@ class SiteSettings:
     log_format: Literal["json", "text"] = "text"
     trace_directory: Path = Path()
     with_hub: bool = False
+    hub_proxy: str | None = None  # URL of an HTTP proxy through which the hub is reached
     instance: str = field(default_factory=socket.gethostname)
 
     @property

@@ -41,7 +41,8 @@ class ClientCertificate:
 class Connection:
     """An API server's URL, its CA, and a credential: client certificate or tokens, fetched anew before they expire.
 
-    TLS is always verified; without `ca_pem` against the system's authorities.
+    TLS is always verified; without `ca_pem` against the system's authorities. `proxy`: URL of an HTTP proxy to go
+    through (CONNECT: it sees the server's name and nothing else).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Connection:
         *,
         client_certificate: ClientCertificate | None = None,
         namespace: str | None = None,
+        proxy: str | None = None,
     ) -> None:
         if not server.startswith("https://"):
             raise ConnectionConfigError(f"the API server's URL is {server!r}; it must start with https://")
@@ -59,6 +61,7 @@ class Connection:
         self.ca_pem = ca_pem
         self.client_certificate = client_certificate
         self.namespace = namespace
+        self.proxy = proxy
         self._provider = token_provider
         self._token: Token | None = None
         self._renew_at = 0.0

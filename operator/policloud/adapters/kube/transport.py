@@ -126,7 +126,9 @@ class Transport:
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(ssl=self.connection.ssl_context(), limit=100, keepalive_timeout=30)
-            self._session = aiohttp.ClientSession(connector=connector, headers={"User-Agent": self._user_agent})
+            self._session = aiohttp.ClientSession(
+                connector=connector, headers={"User-Agent": self._user_agent}, proxy=self.connection.proxy
+            )
         return self._session
 
 
