@@ -17,12 +17,20 @@ from policloud.domain.sovereignty.model import (
     UnitFacts,
 )
 
-TODAYS = (date(2026, 11, 24), date(2024, 2, 28), date(2020, 1, 30), date(2020, 2, 1), date(2019, 12, 31))
+TODAYS = (
+    date(2026, 11, 24),
+    date(2024, 2, 28),
+    date(2020, 1, 30),
+    date(2020, 1, 31),
+    date(2020, 2, 1),
+    date(2019, 12, 31),
+)
 COUNTRIES = ("FR", "DE", "GB", "NO", "LI", "CH", "US", "AE", "HR")
 PARTS = ("FR-47", "FR-06", "US-TX", "GB-SCT")
 CODES = ("EU", "EEA", *COUNTRIES, *PARTS)
 SHARES = tuple(
-    Decimal(s) for s in ("0", "0.000001", "1", "15", "23.999999", "24", "24.000001", "39", "61", "76", "100")
+    Decimal(s)
+    for s in ("0", "0.000001", "1", "15", "23.999999", "24", "24.000001", "39", "61", "76", "99.999999", "100")
 )
 LIMITS = tuple(Decimal(s) for s in ("0", "24", "39", "100"))
 SCHEMES = ("HDS", "SecNumCloud", "ISO27001", "C5")
