@@ -16,7 +16,6 @@ from typing import Any
 import kopf
 
 from policloud.adapters.kube.connection import Connection
-from policloud.api.names import FINALIZER
 from policloud.api.resources import Resource
 from policloud.ports import Body
 
@@ -25,6 +24,7 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[Resource, str | None, Body], None]
 """resource, type (None: from a list; ADDED, MODIFIED, DELETED), body. Called in Kopf's thread."""
 
+_NO_FINALIZER = "policloud.io/kopf"
 _LONGEST_BACKOFF = 5.0  # of one's own API server: nobody is crowded by that
 
 
@@ -152,7 +152,8 @@ def settings(name: str) -> kopf.OperatorSettings:
     s.scanning.disabled = True
     s.peering.standalone = True
     s.peering.name = name
-    s.persistence.finalizer = FINALIZER
+    # A name that nobody uses: Kopf takes its finalizer off every object it sees, which must not be ours.
+    s.persistence.finalizer = _NO_FINALIZER
     s.posting.enabled = False
     s.posting.loggers = False
     s.process.ultimate_exiting_timeout = None  # it would kill the whole process, not only Kopf's thread
