@@ -28,6 +28,8 @@ def decision_status(decision: WorkloadDecision, snapshot: str, now: datetime) ->
         "units": [_verdict(v) for v in nearest(verdicts)[:NEAREST]],
         "relaxations": [r[:256] for r in decision.relaxations[:8]],
     }
+    # An empty map or list would be stored as null by server-side apply, which the schema refuses.
+    status = {k: v for k, v in status.items() if v not in ({}, [])}
     if snapshot:
         status["snapshot"] = snapshot if snapshot.startswith("sha256:") else f"sha256:{snapshot}"
     return status

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from policloud.domain.conditions import Condition
 from policloud.domain.reasons import WorkloadReason
-from policloud.ports import ConflictError, NotFoundError, Solver
+from policloud.ports import ApiError, NotFoundError, RejectedError, Solver
+from policloud.reconcile.base import outcome_of
 from policloud.reconcile.site.context import Site
 from policloud.reconcile.site.draft import Draft, Entry, Why, entry
 from policloud.reconcile.site.law import Law
@@ -21,7 +22,7 @@ from policloud.reconcile.site.placements import DRAINING, PENDING, Placement
 from policloud.reconcile.site.shedding import shed
 from policloud.reconcile.site.specs import WorkloadSpec
 from policloud.reconcile.site.workload_status import StatusWriter
-from policloud.runtime.outcome import Outcome, RequeueAfter, Retry
+from policloud.runtime.outcome import Outcome, RequeueAfter
 from policloud.runtime.store import Key
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,9 @@ class Planner:
     async def reconcile(self, _key: Key) -> Outcome:
         async with self._site.lock:
             draft = self._plan()
-            conflicts = await self._write(draft)
-        if conflicts:
-            return Retry(f"{conflicts} workloads changed meanwhile")
+            errors = await self._write(draft)
+        if errors:
+            return outcome_of(min(errors, key=lambda e: isinstance(e, RejectedError)))
         return RequeueAfter(min(draft.wake or self._site.timing.reevaluate, self._site.timing.reevaluate), "due")
 
     def _plan(self) -> Draft:
@@ -81,20 +82,27 @@ class Planner:
         elif state.power is not None and self._law.leaving(e.spec, state.spec, draft.now) is None:
             e.placed[state.name] = Placement(self._site.name, state.name, wanted(e), PENDING, since=draft.stamp)
 
-    async def _write(self, draft: Draft) -> int:
-        conflicts = 0
+    async def _write(self, draft: Draft) -> list[ApiError]:
+        """Writes what changed, workload by workload; one that cannot be written does not stop the others."""
+        errors: list[ApiError] = []
+        units = draft.capacity.units
         for key, e in draft.entries.items():
-            if not self._admitted(e.spec) and not e.changed and not e.before:
+            if not self._admitted(e.spec) and not e.before:
                 continue  # nothing to say before its template is judged
             try:
                 await self._writer.write(
-                    key, placed=tuple(e.placed.values()), verdict=placed_condition(e), decision=e.decision
+                    key,
+                    placed=tuple(e.placed.values()),
+                    verdict=placed_condition(e),
+                    decision=e.decision,
+                    units=units,
                 )
-            except ConflictError:
-                conflicts += 1
             except NotFoundError:
                 continue
-        return conflicts
+            except ApiError as error:
+                log.info("cannot write the placement of %s/%s: %s", *key, error.message)
+                errors.append(error)
+        return errors
 
 
 def _shrink(e: Entry, now: str) -> None:

@@ -61,7 +61,7 @@ class WorkloadReconciler:
         if body is None or not self._ours(body):
             if (uid := self._uids.pop(key, None)) is not None:
                 self._admission.forget(uid)
-                self._writer.forget(uid)
+                self._writer.forget(key, uid)
                 self._replan()
             return Done()
         workload = workload_spec(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -48,12 +49,15 @@ class StatusWriter:
         self._verdicts: dict[str, Condition] = {}
         self._stalls: dict[str, tuple[int, Stall | None]] = {}
         self._tallies: dict[str, Tally] = {}
+        # Planner and workload reconciler write the same object: one after the other, each on what the other stored.
+        self._locks: dict[Key, asyncio.Lock] = {}
 
     def stall(self, workload: WorkloadSpec, stall: Stall | None) -> None:
         """Remember that this generation is (not) stalled."""
         self._stalls[workload.uid] = (workload.generation, stall)
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: Key, uid: str) -> None:
+        self._locks.pop(key, None)
         for memory in (self._verdicts, self._stalls, self._tallies):
             memory.pop(uid, None)
 
@@ -67,13 +71,24 @@ class StatusWriter:
         units: Mapping[str, UnitState] | None = None,
     ) -> Body | None:
         """The body as it is now; None if the object is gone. `placed` None: as the last status says."""
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            return await self._write(key, placed, verdict, decision, units or self._site.capacity.read().units)
+
+    async def _write(
+        self,
+        key: Key,
+        placed: Sequence[Placement] | None,
+        verdict: Condition | None,
+        decision: Body | None,
+        units: Mapping[str, UnitState],
+    ) -> Body | None:
         body = self._site.store.get(_KIND, key)
         if body is None:
             return None
         workload = workload_spec(body)
         if verdict is not None:
             self._verdicts[workload.uid] = verdict
-        status = self._compose(workload, placed if placed is not None else placements(body), decision, units or {})
+        status = self._compose(workload, placed if placed is not None else placements(body), decision, units)
         wanted = status_body(SOVEREIGN_WORKLOAD, body, status)
         if not _news(body, wanted) and not self._usage_due(workload, body, status):
             return body
@@ -92,9 +107,8 @@ class StatusWriter:
     ) -> Body:
         site, old = self._site, workload.body.get("status") or {}
         observed = observe(site.store, workload)
-        capacity = units or site.capacity.read().units
         now = rfc3339(site.clock.now())
-        live = [_refresh(p, workload, observed, capacity.get(p.unit), now) for p in placed]
+        live = [_refresh(p, workload, observed, units.get(p.unit), now) for p in placed]
         verdict = self._verdict(workload, old)
         stall = self._stall(workload, old)
         conditions = workload_conditions(workload, live, observed, verdict, stall)
@@ -122,7 +136,7 @@ class StatusWriter:
             said = decision
         if said is not None:
             status["decision"] = said
-        if usage := self._usage(workload, live, capacity):
+        if usage := self._usage(workload, live, units):
             status["usage"] = usage
         return status
 
