@@ -31,7 +31,7 @@ ON_THE_HUB: dict[str, Expectation] = {
     "open-models/translator": Expectation(ALL, 3),
     "port-logistics/harbour-vision": Expectation(AE, 3),
     "notaires-21/deed-search": Expectation(frozenset({"dijon-1"}), 2),
-    "notaires-21/deed-ocr": Expectation(frozenset({"dijon-1", "hera-1"}), 2),
+    "notaires-21/deed-ocr": Expectation(frozenset({"dijon-1", "cannes-1", "hera-1"}), 2),
     "prefecture/classified-archive": Expectation(frozenset(), reason="NoUnitAllowed"),
     "open-models/frontier-pretraining": Expectation(frozenset(), reason="NeverFits"),
 }

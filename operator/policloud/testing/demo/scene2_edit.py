@@ -29,10 +29,10 @@ async def play(scene: Scene, stage: Stage) -> None:
     law = (
         {"allow": ["EU"]}
         if lawful == stage.units(EU)
-        else {"allow": ["EU"], "deny": await _countries(stage, old_units)}
+        else {"allow": ["EU"], "deny": await _subdivisions(stage, old_units)}
     )
     denied = law.get("deny", [])
-    lawful = frozenset([u for u in lawful if await _country(stage, u) not in denied])
+    lawful = frozenset([u for u in lawful if await _subdivision(stage, u) not in denied])
     if not lawful:
         scene.not_played("the move by law: no other unit on this stage")
         return
@@ -44,13 +44,13 @@ async def play(scene: Scene, stage: Stage) -> None:
     await scene.expect(f"{', '.join(sorted(old_units))} released: no pod, no offer", _left(stage, old_units), within=30)
 
 
-async def _country(stage: Stage, unit: str) -> str:
+async def _subdivision(stage: Stage, unit: str) -> str:
     body = await stage.world.unit(site_of_unit(unit), unit)
-    return str((spec(body).get("location") or {}).get("country"))
+    return str((spec(body).get("location") or {}).get("subdivision"))
 
 
-async def _countries(stage: Stage, units: frozenset[str]) -> list[str]:
-    return sorted({await _country(stage, u) for u in units})
+async def _subdivisions(stage: Stage, units: frozenset[str]) -> list[str]:
+    return sorted({await _subdivision(stage, u) for u in units})
 
 
 def _scaled(stage: Stage, units: frozenset[str], kept: frozenset[str]) -> Probe:
