@@ -11,6 +11,7 @@ from policloud.domain.placement.capacity import Request
 from policloud.domain.placement.machine import EmptyRooms
 from policloud.domain.placement.model import UnitView, WorkloadView
 from policloud.domain.placement.price import gpu_hour_price, latency_of
+from policloud.domain.placement.text import money
 from policloud.domain.reasons import Reason
 
 
@@ -36,13 +37,13 @@ def price(
 ) -> Blocker | None:
     """At most `limit` per GPU-hour; a price that nobody knows is not below it."""
     amount = gpu_hour_price(unit, request, currency, rates)
-    required = f"at most {limit} {currency} per GPU-hour"
+    required = f"at most {money(limit, currency)} per GPU-hour"
     if amount is None:
         return Blocker(Reason.PRICE_ABOVE_LIMIT, f"no price known in {currency}", required)
     if amount <= limit:
         return None
     over = amount - limit
-    measured, margin = f"{amount:.2f} {currency}", f"-{over:.2f} {currency}"
+    measured, margin = money(amount, currency), "-" + money(over, currency)
     return Blocker(Reason.PRICE_ABOVE_LIMIT, measured, required, margin, shortfall=_share(over, limit))
 
 

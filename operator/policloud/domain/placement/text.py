@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 KILO: Final = 1000
@@ -24,6 +25,12 @@ def count(number: int, noun: str) -> str:
 def either(names: Iterable[str]) -> str:
     """`A or B`, sorted."""
     return " or ".join(sorted(names))
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """`2.40 EUR`, `0.0041 EUR`: two to four decimals, the same text for equal amounts."""
+    whole, _, decimals = f"{amount:.4f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')} {currency}"
 
 
 def clock(moment: datetime, now: datetime) -> str:
