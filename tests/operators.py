@@ -120,3 +120,6 @@ class SmallOperator:
             "policloud_resync_missed_total", {"kind": kind, "change": change}
         )
         return value or 0.0
+
+    def strikes(self) -> float:
+        return self.metrics.registry.get_sample_value("policloud_watch_strikes_total", {"kind": "configmaps"}) or 0.0

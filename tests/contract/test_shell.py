@@ -16,7 +16,9 @@ from policloud.adapters.clock import SystemClock
 from policloud.adapters.kube.client import HttpCluster
 from policloud.adapters.kube.connection import Connection
 from policloud.adapters.kube.lease import ClusterLease
+from policloud.adapters.shell import EXIT_LOST
 from policloud.runtime.lease import LeaseElector
+from policloud.runtime.resync import SweepTimes
 from policloud.testing.controlplane import ControlPlane, ControlPlaneError
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -143,3 +145,18 @@ def test_nothing_is_written_on_the_objects_it_watches(api_server: ControlPlane) 
     assert api_server.kubectl("get", "configmap", name, "-o", "json", "--show-managed-fields") == before
     with pytest.raises(ControlPlaneError, match=r"kopfpeerings|the server doesn't have a resource type"):
         api_server.kubectl("get", "kopfpeerings")
+
+
+def test_a_deaf_watch_is_noticed_and_ends_the_process(api_server: ControlPlane) -> None:
+    times = SweepTimes(shortest=0.5, longest=1.0, late=1.0, settle=0.1)
+    run = uuid.uuid4().hex[:8]
+    with SmallOperator.of(api_server.kubeconfig, sweep_times=times) as small:
+        until(small.ready, "ready")
+        small.operator._intake._kopf._deliver = lambda *_: None  # a watcher that has died: nothing is told any more
+        for n in range(2):
+            name = f"unheard-{run}-{n}"
+            api_server.kubectl("create", "configmap", name)
+            until(lambda name=name: name in small.names(), "the sweep finds it all the same")
+            until(lambda n=n: small.strikes() > n or not small.alive, "a strike")
+        until(lambda: not small.alive, "it ends, so that a fresh process starts")
+    assert small.exit == EXIT_LOST
