@@ -1,0 +1,35 @@
+"""One control plane and one site process for all contract tests of the site; each test has units of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sitelab import ALL, Lab, SiteThread
+
+from policloud.testing.controlplane import ControlPlane, apply_crds
+
+
+@pytest.fixture(scope="session")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("traces")
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    plane = ControlPlane(tmp_path_factory.mktemp("site-plane"), "site", ALL)
+    plane.start()
+    try:
+        apply_crds(plane)
+        yield plane
+    finally:
+        plane.remove()
+
+
+@pytest.fixture(scope="session")
+def lab(plane: ControlPlane, traces: Path) -> Iterator[Lab]:
+    lab = Lab(plane, traces)
+    site = SiteThread(plane.kubeconfig, traces).start()
+    try:
+        yield lab
+    finally:
+        site.stop()
