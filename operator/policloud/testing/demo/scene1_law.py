@@ -17,11 +17,11 @@ EXPECTATION = (
 
 
 async def play(scene: Scene, stage: Stage) -> None:
-    await stage.apply_hub(stage.samples / "workloads" / "namespaces.yaml")
-    await stage.apply_hub(stage.samples / "workloads")
+    await stage.apply("hub", stage.samples / "workloads" / "namespaces.yaml")
+    await stage.apply("hub", stage.samples / "workloads")
     local = [s for s in AT_SITES if stage.has(s)]
     for site in local:
-        await stage.apply_site(site, stage.samples / "workloads" / "local" / f"{site}.yaml")
+        await stage.apply(site, stage.samples / "workloads" / "local" / f"{site}.yaml")
     for site in AT_SITES.keys() - set(local):
         scene.not_played(f"the local workloads of {site}, which is not on this stage")
     await together(

@@ -26,7 +26,7 @@ SLACK_WATTS = 300
 
 
 async def play(scene: Scene, stage: Stage) -> None:
-    wind = await Wind.of(stage.world.sites[SITE]) if stage.has(SITE) else None
+    wind = await _wind(stage)
     if wind is None:
         scene.not_played("everything: no site with a wind trace on this stage")
         return
@@ -39,6 +39,12 @@ async def play(scene: Scene, stage: Stage) -> None:
         scene.expect("the wind is back: wind-render runs there again", _back(stage, WIND_ONLY), within=45),
         scene.expect("and blade-inspection resumes", _local(stage, LEAST, "True"), within=45),
     )
+
+
+async def _wind(stage: Stage) -> Wind | None:
+    if not stage.has(SITE):
+        return None
+    return await Wind.of(stage.world.sites[SITE], stage.machinery.folder(SITE))
 
 
 async def _lull(scene: Scene, stage: Stage, wind: Wind) -> list[str]:

@@ -24,7 +24,7 @@ async def play(scene: Scene, stage: Stage) -> None:
     site = "cannes" if stage.has("cannes") else stage.sites[0]
     before = await stage.world.all_children(stage.sites)
     offers = await _running(stage)
-    await stage.stop("hub", "hub-apiserver")
+    await stage.kill("hub", "hub-apiserver")
     newcomer = await _newcomer(stage, site)
     await together(
         *(scene.expect(f"{s} notices that the hub is away", _notices(stage, s), within=40) for s in stage.sites),

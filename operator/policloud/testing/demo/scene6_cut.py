@@ -32,7 +32,7 @@ async def play(scene: Scene, stage: Stage) -> None:
     old = {k: running_offers(await stage.world.offers(await stage.world.workload(k)))[UNIT] for k in free}
     copies = {k: await _pods(stage, k) for k in free}
     held = {k: sum(places(await stage.world.workload(k)).values()) for k in free}
-    await stage.stop(f"link:{SITE}")
+    await stage.kill(f"link:{SITE}")
     try:
         await scene.expect(f"the hub no longer hears {SITE}", _reachable(stage, "False"), within=30)
         await together(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,14 +16,22 @@ TIME_SCALE = 0.1  # liveness and notices run at a tenth of their defaults: the d
 
 
 class Machinery(Protocol):
-    """What the demo needs of a running federation (policloud.testing.local)."""
+    """What the demo needs of a running federation (policloud.testing.local.Federation)."""
 
-    def stop(self, component: str) -> None:
-        """Kills it (SIGKILL): hub, hub-apiserver, site:<name>, site-apiserver:<name>, link:<name>."""
+    def kill(self, name: str) -> None:
+        """SIGKILL: hub, hub-apiserver, site:<name>, site-apiserver:<name>, link:<name>."""
         ...
 
-    def start(self, component: str) -> None:
-        """Starts it again and returns when it answers."""
+    def start(self, name: str) -> None:
+        """Start it again, as it was."""
+        ...
+
+    def folder(self, site: str) -> Path:
+        """Where the trace files of a site lie."""
+        ...
+
+    def kubectl(self, where: str, *arguments: str) -> str:
+        """The real kubectl, as administrator of "hub" or of a site."""
         ...
 
 
@@ -33,37 +40,26 @@ class Stage:
     machinery: Machinery
     world: World
     clock: Clock
-    kubectl: Callable[[Path, Sequence[str]], str]  # kubeconfig, arguments -> output; raises on failure
-    hub_kubeconfig: Path
-    site_kubeconfigs: Mapping[str, Path]
+    sites: tuple[str, ...]
     samples: Path
 
-    @property
-    def sites(self) -> tuple[str, ...]:
-        return tuple(self.site_kubeconfigs)
-
     def has(self, *sites: str) -> bool:
-        return all(s in self.site_kubeconfigs for s in sites)
+        return all(s in self.sites for s in sites)
 
     def units(self, units: frozenset[str]) -> frozenset[str]:
         """Those of `units` whose sites are on this stage."""
-        return frozenset(u for u in units if site_of_unit(u) in self.site_kubeconfigs)
+        return frozenset(u for u in units if site_of_unit(u) in self.sites)
 
-    async def stop(self, *components: str) -> None:
-        await asyncio.gather(*(asyncio.to_thread(self.machinery.stop, c) for c in components))
+    async def kill(self, *components: str) -> None:
+        await asyncio.gather(*(asyncio.to_thread(self.machinery.kill, c) for c in components))
 
     async def start(self, component: str) -> None:
         await asyncio.to_thread(self.machinery.start, component)
 
-    async def apply_hub(self, *paths: Path) -> str:
-        return await self._apply(self.hub_kubeconfig, paths)
-
-    async def apply_site(self, site: str, *paths: Path) -> str:
-        return await self._apply(self.site_kubeconfigs[site], paths)
-
-    async def _apply(self, kubeconfig: Path, paths: Sequence[Path]) -> str:
+    async def apply(self, where: str, *paths: Path) -> str:
+        """`kubectl apply` on "hub" or on a site."""
         arguments = ["apply", *(a for p in paths for a in ("-f", str(p)))]
-        return await asyncio.to_thread(self.kubectl, kubeconfig, arguments)
+        return await asyncio.to_thread(self.machinery.kubectl, where, *arguments)
 
 
 def manifests(path: Path) -> list[Body]:

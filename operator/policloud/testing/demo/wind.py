@@ -21,13 +21,13 @@ class Wind:
         self._calm_before = file.read_text()
 
     @classmethod
-    async def of(cls, cluster: Cluster) -> Wind | None:
-        """None if no source of the site reads a trace file."""
+    async def of(cls, cluster: Cluster, folder: Path) -> Wind | None:
+        """None if no source of the site reads a trace file; relative ones lie in `folder`."""
         for source in (await cluster.list(ENERGY_SOURCE, SYSTEM_NAMESPACE)).items:
             for meter in (spec(source).get("telemetry") or {}).get("meters") or ():
                 trace = (meter.get("simulated") or {}).get("trace")
                 if trace:
-                    return cls(Path(trace["file"]), int(spec(source).get("importLimitWatts") or 0))
+                    return cls(folder / trace["file"], int(spec(source).get("importLimitWatts") or 0))
         return None
 
     def blow(self, source_watts: int) -> None:
