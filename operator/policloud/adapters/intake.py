@@ -150,7 +150,6 @@ def _reflector(cluster: Cluster, store: Store, watch: Watch) -> Reflector:
         store=store,
         on_change=_enqueue(watch),
         label_selector=watch.label_selector,
-        accepts=watch.accepts,
         longest_wait=5.0,
     )
 

@@ -25,6 +25,7 @@ _SECRET_VALUE = re.compile(
 _QUIET = {
     "kopf": logging.WARNING,
     "kopf._core.reactor.running": logging.ERROR,
+    "kopf._cogs.clients": logging.CRITICAL,
     "aiohttp.access": logging.WARNING,
     "asyncio": logging.WARNING,
 }

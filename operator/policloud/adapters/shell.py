@@ -46,7 +46,6 @@ class Watch:
     namespace: str | None = None
     optional: bool = False
     label_selector: str | None = None
-    accepts: Callable[[Body], bool] = lambda _: True  # the same as label_selector, for bodies
 
     @property
     def narrow(self) -> bool:

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 
 from policloud.adapters.kube.errors import GONE
+from policloud.adapters.kube.selectors import label_matcher
 from policloud.api.resources import Resource
 from policloud.ports import ApiError, Cluster, NotFoundError, TransientError
 from policloud.runtime.feed import Feed, OnChange
@@ -39,7 +40,6 @@ class Reflector:
         kind: str | None = None,
         on_change: OnChange,
         label_selector: str | None = None,
-        accepts: Callable[[Body], bool] = lambda _: True,
         longest_wait: float = 30.0,
         timers: Timers | None = None,
         rng: random.Random | None = None,
@@ -49,7 +49,7 @@ class Reflector:
         self.kind = kind or str(resource)
         self.last_contact: float | None = None  # monotonic time of the last list or event
         self.error: ApiError | None = None  # why it is not connected now
-        self.feed = Feed(store, self.kind, on_change, accepts=_within(namespace, accepts))
+        self.feed = Feed(store, self.kind, on_change, accepts=_scope(namespace, label_selector))
         self._cluster = cluster
         self._label_selector = label_selector
         self._longest_wait = longest_wait
@@ -132,7 +132,7 @@ class Reflector:
         return max(asked, backoff * (0.5 + 0.5 * self._rng.random()))
 
 
-def _within(namespace: str | None, accepts: Callable[[Body], bool]) -> Callable[[Body], bool]:
-    if namespace is None:
-        return accepts
-    return lambda body: body["metadata"].get("namespace") == namespace and accepts(body)
+def _scope(namespace: str | None, label_selector: str | None) -> Callable[[Body], bool]:
+    """The part of the kind that is seen: what is outside it is not missing from a list."""
+    labels = label_matcher(label_selector)
+    return lambda body: (namespace is None or body["metadata"].get("namespace") == namespace) and labels(body)
