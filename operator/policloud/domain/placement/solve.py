@@ -154,7 +154,6 @@ class _Round:
     # Explaining
 
     def _decide(self, task: Task) -> WorkloadDecision:
-        task.blockers.clear()  # what was true when its minimum was placed may not be true now
         verdicts = self._verdicts(task)
         return WorkloadDecision(
             uid=task.workload.uid,
