@@ -69,7 +69,11 @@ def unit(site: str, *, ready: str = "True", used: int = 12, country: str = "FR")
 def membership(site: str, *, reachable: str = "True", country: str = "FR") -> Body:
     return {
         "metadata": {"name": site, "namespace": f"site-{site}"},
-        "spec": {"accepted": True, "attested": [{"unit": f"{site}-1", "location": {"country": country}}]},
+        "spec": {
+            "accepted": True,
+            "publicKey": "ed25519:AAAA",
+            "attested": [{"unit": f"{site}-1", "location": {"country": country}}],
+        },
         "status": {
             "lastSeen": "2026-11-24T08:59:58Z",
             "conditions": [

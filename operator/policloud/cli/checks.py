@@ -15,6 +15,7 @@ from policloud.api.resources import (
     OWN_KINDS,
     POLICLOUD_UNIT,
     SITE_MEMBERSHIP,
+    SOVEREIGN_WORKLOAD,
     Resource,
 )
 from policloud.cli.common import Session
@@ -25,6 +26,9 @@ from policloud.ports import Body, NotFoundError, RejectedError
 
 ACCESS_REVIEW = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False)  # noqa: FBT003
 SELF_REVIEW = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)  # noqa: FBT003
+LEADERS = ("policloud-hub", "policloud-site")
+START = "start it: policloud hub (on a hub) or policloud site (on a site), with this kubeconfig; its log says more"
+GRACE_SECONDS = 30.0
 SKEW_WARN_SECONDS = 5.0
 SKEW_FAIL_SECONDS = 30.0
 
@@ -88,22 +92,35 @@ def schemas(crd: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def operator(session: Session) -> list[Finding]:
-    """A process of ours leads by a Lease in the system namespace; one that does not renew is not running."""
-    leases = [
-        lease
-        for lease in (await session.cluster.list(LEASE, SYSTEM_NAMESPACE)).items
-        if name(lease) in {"policloud-hub", "policloud-site"}
-    ]
-    if not leases:
-        return [
-            Finding(
-                "Operator",
-                Level.FAIL,
-                f"no Lease policloud-hub or policloud-site in namespace {SYSTEM_NAMESPACE}: it has never run here",
-                "start it: policloud hub (on a hub) or policloud site (on a site), with this kubeconfig",
-            )
-        ]
-    return [lease_finding(lease, session) for lease in leases]
+    """A leading process renews a Lease; in any case a living one has looked at every object."""
+    leases = (await session.cluster.list(LEASE, SYSTEM_NAMESPACE)).items
+    found = [lease_finding(lease, session) for lease in leases if name(lease) in LEADERS]
+    unseen: list[str] = []
+    total = 0
+    for resource in (POLICLOUD_UNIT, SOVEREIGN_WORKLOAD, SITE_MEMBERSHIP):
+        items = (await session.cluster.list(resource)).items
+        total += len(items)
+        unseen += [f"{resource.kind} {key(i)}" for i in items if not observed(i) and old(i, session)]
+    if unseen:
+        some = ", ".join(unseen[:3]) + (f" and {len(unseen) - 3} more" if len(unseen) > 3 else "")  # noqa: PLR2004
+        text = f"{len(unseen)} of {total} objects are not looked at: {some}"
+        found.append(Finding("Operator", Level.FAIL, text, START))
+    elif total and not found:
+        found.append(Finding("Operator", Level.OK, f"has looked at all {total} objects; it leads without a Lease"))
+    elif not found:
+        text = f"no Lease {' or '.join(LEADERS)} in namespace {SYSTEM_NAMESPACE}, and nothing it would look at"
+        found.append(Finding("Operator", Level.FAIL, text, START))
+    return found
+
+
+def observed(body: Body) -> bool:
+    return bool(status(body).get("observedGeneration") == body["metadata"].get("generation", 1))
+
+
+def old(body: Body, session: Session) -> bool:
+    """Old enough to have been looked at."""
+    made = parse_time(body["metadata"].get("creationTimestamp"))
+    return made is None or (session.clock.now() - made).total_seconds() > GRACE_SECONDS
 
 
 def lease_finding(lease: Body, session: Session) -> Finding:

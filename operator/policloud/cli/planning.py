@@ -7,49 +7,39 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from policloud.api.convert.facts import facts_on_hub, facts_on_site
+from policloud.api.convert.facts import facts_on_site
 from policloud.api.convert.units import unit_view
 from policloud.api.convert.workloads import workload_view
 from policloud.cli.common import Session
-from policloud.cli.fleet import Fleet, condition, gather, is_published, name, placements, site_of, spec
+from policloud.cli.fleet import Fleet, condition, gather, is_published, placements, site_of
+from policloud.cli.hubview import hub_refusals, hub_units
 from policloud.domain.placement.model import Decision, Snapshot, UnitVerdict, UnitView, WorkloadDecision, WorkloadView
 from policloud.domain.placement.solve import GreedySolver
 from policloud.domain.reasons import Reason, Verdict
 from policloud.ports import Body
+from policloud.reconcile.hub.snapshot import SHORT_OF_POWER
 
 
 def snapshot(fleet: Fleet, workloads: Sequence[Body], now: datetime) -> Snapshot:
     """All units as they are, and just these workloads: what would become of them now."""
-    by_name = {name(m): m for m in fleet.memberships}
-    units = tuple(_unit(u, by_name.get(site_of(u))) for u in fleet.units)
-    return Snapshot(now=now, units=units, workloads=tuple(_workload(w, now) for w in workloads))
+    own = tuple(_own_unit(u) for u in fleet.units if not is_published(u))
+    units = own + (hub_units(fleet) if fleet.is_hub else ())
+    return Snapshot(now=now, units=units, workloads=tuple(_workload(fleet, w, now) for w in workloads))
 
 
-def _unit(unit: Body, membership: Body | None) -> UnitView:
-    closed, detail = closed_for(unit, membership)
-    facts = facts_on_hub(unit, membership) if is_published(unit) else facts_on_site(unit)
-    return unit_view(unit, site=site_of(unit), facts=facts, closed=closed, closed_detail=detail)
+def _own_unit(unit: Body) -> UnitView:
+    """A unit of this very cluster: the owner's word counts."""
+    state, reason, message = condition(unit, "Ready")
+    closed = Reason.UNIT_NOT_READY if state != "True" and reason != SHORT_OF_POWER else None
+    detail = (message or reason or "not looked at yet") if closed else ""
+    return unit_view(unit, site=site_of(unit), facts=facts_on_site(unit), closed=closed, closed_detail=detail)
 
 
-def closed_for(unit: Body, membership: Body | None) -> tuple[Reason | None, str]:
-    """Why a unit takes nothing at all, with what was seen."""
-    if is_published(unit):
-        if membership is None or not spec(membership).get("accepted"):
-            return Reason.NOT_A_MEMBER, "no accepted SiteMembership"
-        if spec(membership).get("paused"):
-            return Reason.MEMBERSHIP_PAUSED, "paused"
-        state, reason, _ = condition(membership, "Reachable")
-        if state != "True":
-            return Reason.UNIT_UNREACHABLE, reason or "not heard yet"
-    state, reason, _ = condition(unit, "Ready")
-    return (None, "") if state == "True" else (Reason.UNIT_NOT_READY, reason or "not looked at yet")
-
-
-def _workload(workload: Body, now: datetime) -> WorkloadView:
+def _workload(fleet: Fleet, workload: Body, now: datetime) -> WorkloadView:
     running: dict[str, int] = {}
     for p in placements(workload):
         running[str(p["unit"])] = running.get(str(p["unit"]), 0) + int(p.get("replicas") or 0)
-    return workload_view(workload, now=now, running=running)
+    return workload_view(workload, now=now, running=running, refusals=hub_refusals(fleet, workload, now))
 
 
 def solve(fleet: Fleet, workloads: Sequence[Body], now: datetime) -> tuple[Snapshot, Decision]:
