@@ -138,7 +138,9 @@ def unit(name: str, place: str, **spec: Any) -> Body:
         "model": "Custom",
         "location": {"country": "FR", "subdivision": place},
         "operator": {"name": "Policloud", "jurisdiction": "FR"},
-        "ownership": [{"from": "2020-01-01", "owners": [{"name": "Commune", "jurisdiction": "FR", "sharePercent": "100"}]}],
+        "ownership": [
+            {"from": "2020-01-01", "owners": [{"name": "Commune", "jurisdiction": "FR", "sharePercent": "100"}]}
+        ],
         "certifications": [{"scheme": "HDS", "validUntil": "2099-12-31"}],
         "exposures": [],
         "electrical": {"limitWatts": 100_000, "otherMaxWatts": 1000, "safetyMarginPercent": 0, "sources": [name]},

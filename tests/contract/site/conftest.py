@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sitelab import ALL, Lab, SiteThread
 
 from policloud.testing.controlplane import ControlPlane, apply_crds
+from sitelab import ALL, Lab, SiteThread
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,9 @@ def test_a_unit_marks_its_nodes_counts_their_gpus_and_follows_them(lab: Lab) -> 
     lab.apply(node("follow-n2", "follow"))
     until(lambda: _gpus(lab, "follow") == (24, 24), "a node that comes is counted")
 
-    lab.patch("Node", "follow-n2", {"metadata": {"annotations": {"policloud.io/simulated-failure": "true"}}}, None, "v1")
+    lab.patch(
+        "Node", "follow-n2", {"metadata": {"annotations": {"policloud.io/simulated-failure": "true"}}}, None, "v1"
+    )
     not_ready = [{"type": "Ready", "status": "False", "reason": "Test", "message": ""}]
     lab.plane.api.request(
         "PATCH",

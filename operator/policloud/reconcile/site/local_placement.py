@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from policloud.api import names, resources
@@ -94,7 +95,7 @@ class LocalPlacement:
     def _workload(self, draft: Draft, entry: Entry, quotas: dict[str, int]) -> WorkloadView | None:
         """None if the namespace's quota leaves nothing."""
         spec = entry.spec
-        missing = wanted(entry) - entry.granted
+        missing = allowed = wanted(entry) - entry.granted
         size = spec.gpus_per_replica
         if size and (left := quotas.get(spec.key[0])) is not None:
             allowed = min(missing, max(0, left) // size)
@@ -113,7 +114,12 @@ class LocalPlacement:
         if entry.offer_unit is not None:
             avoid |= draft.capacity.units.keys() - {entry.offer_unit}
         done = entry.observed.batch.succeeded if entry.observed.batch else 0
-        return workload_view(spec.body, now=draft.now, running=running, avoid_units=avoid, done=done)
+        view = workload_view(spec.body, now=draft.now, running=running, avoid_units=avoid, done=done)
+        if allowed < missing:
+            view = replace(
+                view, replicas=view.replicas - (missing - allowed), min_replicas=min(view.min_replicas, allowed)
+            )
+        return view
 
     def _grant(self, draft: Draft, entry: Entry, unit: str, replicas: int) -> None:
         old = entry.placed.get(unit)

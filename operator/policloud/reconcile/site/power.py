@@ -100,8 +100,8 @@ def _budget(state: UnitState) -> Condition:
             "BudgetHeld",
             "False",
             "OverBudget",
-            f"{used} at worst where {budget} may be drawn: work is shed, least important first; hosts and cooling alone "
-            f"count {watts_text(state.power.base)}",
+            f"{used} at worst where {budget} may be drawn: work is shed, least important first; hosts and cooling "
+            f"alone count {watts_text(state.power.base)}",
         )
     return Condition("BudgetHeld", "True", "WithinBudget", "")
 

@@ -75,15 +75,24 @@ def _ready(
         return Condition("Ready", "True", str(WorkloadReason.COMPLETED), "")
     if observed.failed is not None:
         return Condition("Ready", "False", str(WorkloadReason.FAILED), observed.failed)
-    ready, granted = sum(p.ready for p in placed), sum(p.replicas for p in placed)
+    return _waiting(workload, placed, verdict) or _running(workload, placed, observed)
+
+
+def _waiting(workload: WorkloadSpec, placed: Sequence[Placement], verdict: Condition) -> Condition | None:
+    """For a place, or for the end of its notice; None if it has what it asked for."""
     if any(p.state == DRAINING for p in placed) and verdict.reason in {"LawBroken", "Draining"}:
         return Condition("Ready", "False", verdict.reason, verdict.message)
+    ready = sum(p.ready for p in placed)
+    # A batch makes progress with any number of pods; a service is Ready with all that were asked for.
+    if verdict.reason in {"Placed", "Completed"} or (workload.kind == BATCH and ready):
+        return None
+    return Condition("Ready", "False", verdict.reason, _partly(workload, ready, verdict.message))
+
+
+def _running(workload: WorkloadSpec, placed: Sequence[Placement], observed: Observed) -> Condition:
+    ready, granted = sum(p.ready for p in placed), sum(p.replicas for p in placed)
     if workload.replicas == 0 and not granted:
         return Condition("Ready", "True", str(WorkloadReason.RUNNING), "no replica is asked for")
-    if verdict.reason not in {"Placed", "Completed"}:
-        enough = workload.kind == BATCH and ready > 0
-        if not enough:
-            return Condition("Ready", "False", verdict.reason, _partly(workload, ready, verdict.message))
     wanted = min(1, granted) if workload.kind == BATCH else workload.replicas
     if granted and ready >= wanted:
         return Condition("Ready", "True", str(WorkloadReason.RUNNING), "")

@@ -107,6 +107,8 @@ class StatusWriter:
     ) -> Body:
         site, old = self._site, workload.body.get("status") or {}
         observed = observe(site.store, workload)
+        if observed.completed or observed.failed is not None:
+            placed = ()
         now = rfc3339(site.clock.now())
         live = [_refresh(p, workload, observed, units.get(p.unit), now) for p in placed]
         verdict = self._verdict(workload, old)
