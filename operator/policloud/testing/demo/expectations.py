@@ -27,7 +27,7 @@ ON_THE_HUB: dict[str, Expectation] = {
     "universite-bordeaux/climate-downscaling": Expectation(EU, 8),
     "open-models/token-sweep": Expectation(ALL, 4),
     "open-models/assistant-eu": Expectation(EU, 6, max_per_unit=2),
-    "open-models/wind-render": Expectation(frozenset({"cloudgrid-1"}), 4),
+    "open-models/wind-render": Expectation(frozenset({"cloudgrid-1"}), 2),
     "open-models/translator": Expectation(ALL, 3),
     "port-logistics/harbour-vision": Expectation(AE, 3),
     "notaires-21/deed-search": Expectation(frozenset({"dijon-1"}), 2),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 
 from policloud.api.resources import SOVEREIGN_WORKLOAD
-from policloud.cli.fleet import key, status
+from policloud.cli.fleet import key
 from policloud.ports import Body, NotFoundError
-from policloud.testing.demo.expectations import ON_THE_HUB, Expectation
+from policloud.testing.demo.expectations import ON_THE_HUB
 from policloud.testing.demo.scene import Probe, Scene, together
 from policloud.testing.demo.scene1_law import runs
 from policloud.testing.demo.stage import Stage, manifests, variant
-from policloud.testing.demo.wind import Wind, gpu_watts, source_watts_for, unit_power
+from policloud.testing.demo.wind import Wind, available_from, gpu_watts, source_watts_for, unit_power
 from policloud.testing.demo.world import places, ready, verdict_on
 
 TITLE = "The wind falls"
@@ -22,6 +22,7 @@ EXPECTATION = (
 SITE, UNIT = "cloudgrid", "cloudgrid-1"
 LEAST, MOST = "parc-eolien/blade-inspection", "parc-eolien/turbine-forecast"
 WIND_ONLY = "open-models/wind-render"
+MOVES = "universite-bordeaux/climate-downscaling"
 SLACK_WATTS = 300
 
 
@@ -69,21 +70,24 @@ async def _lull(scene: Scene, stage: Stage, wind: Wind) -> list[str]:
 
 
 async def _calm(scene: Scene, stage: Stage, wind: Wind, federated: list[str]) -> None:
-    """Just enough for the most important: everything else stops, moves or waits."""
+    """Just enough for the most important, or the little that the grid gives: the rest stops, moves or waits."""
     unit = await stage.world.unit(SITE, UNIT)
     state = await unit_power(stage, SITE, UNIT)
     pods = {p["metadata"]["uid"] for p in await _local_pods(stage, MOST)}
-    target = state["baseWatts"] + len(pods) * gpu_watts(unit) + SLACK_WATTS
+    needed = state["baseWatts"] + len(pods) * gpu_watts(unit) + SLACK_WATTS
+    target = max(needed, available_from(unit, wind.import_watts))
     wind.blow(source_watts_for(unit, target))
-    movable = [k for k in federated if k != WIND_ONLY]
     await _late_comer(stage)
+    movable = [k for k in federated if k != WIND_ONLY]
+    if MOVES not in movable:
+        scene.record(f"{MOVES} ran at {SITE} before", f"it did not; there ran {', '.join(federated) or 'nothing'}")
     await together(
         scene.expect(f"available falls to at most {target} W", _available(stage, target), within=20),
         scene.expect(f"turbine-forecast (priority 900) keeps its {len(pods)} pods", _keeps(stage, pods), within=20),
         scene.expect("what is in use fits what is there", _fits(stage), within=30),
         scene.expect("wind-render may run on wind alone: WaitingForEnergy", _waits(stage), within=45),
         scene.expect(f"the site refuses new work: {_LATE} waits for energy", _local(stage, _LATE, "False"), within=30),
-        *(scene.expect(f"{k} runs elsewhere", _elsewhere(stage, k), within=60) for k in movable),
+        *(scene.expect(_moves_text(k), _in_full(stage, k), within=60) for k in movable),
     )
     with contextlib.suppress(NotFoundError):
         namespace, name = _LATE.split("/")
@@ -93,10 +97,15 @@ async def _calm(scene: Scene, stage: Stage, wind: Wind, federated: list[str]) ->
 _LATE = "parc-eolien/late-comer"
 
 
+def _moves_text(workload: str) -> str:
+    return f"{workload} runs in full elsewhere" if workload == MOVES else f"{workload} runs in full, here or elsewhere"
+
+
 async def _late_comer(stage: Stage) -> None:
+    """Two replicas of a whole node each: more than a site without wind has."""
     file = stage.samples / "workloads" / "local" / f"{SITE}.yaml"
     sample = next(d for d in manifests(file) if d["kind"] == "SovereignWorkload" and key(d) == MOST)
-    body: Body = variant(sample, _LATE.split("/")[1], priority=10)
+    body: Body = variant(sample, _LATE.split("/")[1], priority=10, gpu={"perReplica": 8, "memoryGiB": 40})
     await stage.world.create(SITE, body)
 
 
@@ -173,20 +182,11 @@ def _waits(stage: Stage) -> Probe:
     return probe
 
 
-def _elsewhere(stage: Stage, workload: str) -> Probe:
+def _in_full(stage: Stage, workload: str) -> Probe:
+    """As many replicas as asked for, on lawful units; what must move, without the wind farm."""
     expected = ON_THE_HUB[workload]
-    units = stage.units(expected.units)
-
-    async def probe() -> str | None:
-        body = await stage.world.workload(workload)
-        if UNIT in places(body):
-            states = [p.get("state") for p in status(body).get("placements") or ()]
-            return f"still placed at {UNIT}: {states}"
-        wanted = sum(places(body).values())
-        again = Expectation(units, wanted or expected.replicas, max_per_unit=expected.max_per_unit)
-        return await runs(stage, workload, again, units - {UNIT})()
-
-    return probe
+    units = stage.units(expected.units) - ({UNIT} if workload == MOVES else set())
+    return runs(stage, workload, expected, units)
 
 
 def _back(stage: Stage, workload: str) -> Probe:

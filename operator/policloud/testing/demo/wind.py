@@ -46,8 +46,16 @@ class Wind:
 
 def source_watts_for(unit: Body, available_watts: int) -> int:
     """What the source must give for a unit to have `available_watts` after its safety margin."""
-    margin = Decimal(str((spec(unit).get("electrical") or {}).get("safetyMarginPercent") or 0))
-    return int(Decimal(available_watts) * 100 / (100 - margin))
+    return int(Decimal(available_watts) * 100 / (100 - _margin(unit)))
+
+
+def available_from(unit: Body, source_watts: int) -> int:
+    """What a unit has of so many watts at the source, after its safety margin."""
+    return int(Decimal(source_watts) * (100 - _margin(unit)) / 100)
+
+
+def _margin(unit: Body) -> Decimal:
+    return Decimal(str((spec(unit).get("electrical") or {}).get("safetyMarginPercent") or 0))
 
 
 def power(unit: Body) -> dict[str, int]:
