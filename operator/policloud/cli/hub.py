@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from policloud.cli import invite
 from policloud.cli.errors import CliError
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -86,6 +87,9 @@ def command(
             )
         )
     )
+
+
+command.add_command(invite.command)
 
 
 def _run(settings: object) -> int:

@@ -1,0 +1,74 @@
+"""`policloud hub invite NAME`: a join file for one site."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from policloud.cli.common import Session, Target, run
+from policloud.cli.errors import CliError
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
+
+
+class Duration(click.ParamType):
+    """`30m`, `12h`, `600s`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        match = re.fullmatch(r"([0-9]{1,6})([smh])", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not a duration; write 30m, 12h or 600s", param, ctx)
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+@click.command("invite")
+@click.argument("name")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, readable by you alone.")
+@click.option("--ttl", type=Duration(), default="24h", show_default=True, help="How long the code is good.")
+@click.pass_context
+def command(ctx: click.Context, *, name: str, out: Path | None, ttl: timedelta) -> None:
+    """Let the site NAME in: writes a join file to be carried to it and given to `policloud site --join-file`.
+
+    Makes the namespace site-NAME and, if there is none, its SiteMembership. The code in the file works once; a second
+    invitation replaces the first.
+    """
+    given = ctx.obj or {}
+    target = Target(kubeconfig=given.get("kubeconfig"), context=given.get("context"))
+    namespace = str(given.get("namespace") or "policloud-system")
+    text, note = run(target, lambda opened: _invite(opened, name, namespace, ttl))
+    if out is None:
+        click.echo(text, nl=False)
+        click.echo(f"# {note}", err=True)
+        return
+    _write(out, text)
+    click.echo(f"{out}: {note}")
+
+
+async def _invite(opened: Session, name: str, namespace: str, ttl: timedelta) -> tuple[str, str]:
+    from policloud.hub.invite import InviteError, invite  # noqa: PLC0415 - loaded when used
+
+    try:
+        made = await invite(opened.cluster, opened.clock, name, namespace=namespace, ttl=ttl)
+    except InviteError as error:
+        raise CliError(error.message, fix=error.fix) from error
+    facts = "; add attested facts to its SiteMembership, no unit gets offers without" if made.created else ""
+    return made.file.dump(), f"invites {name} until {made.expires}, for one use{facts}"
+
+
+def _write(path: Path, text: str) -> None:
+    """Never readable by others, not even for a moment; an older file is replaced whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        partial.replace(path)
+    except OSError as error:
+        raise CliError(f"cannot write {path}: {error.strerror}", fix="name another file with --out") from error
