@@ -64,6 +64,7 @@ class Held:
     drain_reason: str = ""
     released_at: datetime | None = None
     resource_version: str = ""
+    record: str = ""  # name of the object it is stored in, once it is
 
     @property
     def runs(self) -> bool:

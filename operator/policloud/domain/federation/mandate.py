@@ -220,3 +220,9 @@ _ORDER = {b: n for n, b in enumerate(Barrier)}
 def _nearer(one: Admission, other: Admission) -> bool:
     """Whether a no is closer to a yes than another: it failed a later check."""
     return _ORDER[one.barrier or Barrier.NO_MANDATE] > _ORDER[other.barrier or Barrier.NO_MANDATE]
+
+
+def admit_quantity(mandate: Mandate, request: Request, use: SiteUse) -> tuple[int, str]:
+    """Replicas that the quantities of a mandate leave room for, and what is tightest, in words."""
+    room, _, message = _room(mandate, request, use)
+    return room, message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +65,8 @@ class Journal:
         await self._cluster.delete(CONFIG_MAP, self.namespace, name, resource_version=held.resource_version or None)
 
     def _name(self, held: Held) -> str:
+        if held.record:
+            return held.record
         plain = record_name(held.offer.offer_name)
         other = self._store.get(KIND, (self.namespace, plain))
         known = parse(other) if other else None
@@ -93,7 +95,8 @@ def parse(body: Body) -> Held | None:
     """The record in a ConfigMap; None if it is not one of ours or was damaged."""
     data = body.get("data") or {}
     try:
-        return _held({k: json.loads(v) for k, v in data.items()}, body["metadata"].get("resourceVersion", ""))
+        held = _held({k: json.loads(v) for k, v in data.items()}, body["metadata"].get("resourceVersion", ""))
+        return replace(held, record=body["metadata"].get("name", ""))
     except (ValueError, KeyError, TypeError):
         return None
 

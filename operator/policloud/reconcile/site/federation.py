@@ -1,0 +1,92 @@
+"""What the site's side of offers shares: one hub, as this site deals with it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from policloud.api.resources import WORK_OFFER
+from policloud.domain.federation.answers import AnswerTimes
+from policloud.domain.federation.held import Held
+from policloud.domain.federation.signing import Statement
+from policloud.ports import Body, Cluster
+from policloud.reconcile.site.capacity import Promise
+from policloud.reconcile.site.context import Site
+from policloud.reconcile.site.journal import Journal
+from policloud.reconcile.site.specs import WorkloadSpec
+from policloud.runtime.store import Key
+
+HUB_OFFERS = f"hub/{WORK_OFFER}"
+_CUT = 48
+
+
+@dataclass(slots=True)
+class Federation:
+    """`cluster` speaks to the hub under the site's token and stores what writes return under "hub/…".
+
+    `namespace`: this site's on the hub. `restricted(workload)`: credentials for children of federated work.
+    """
+
+    hub: str
+    namespace: str
+    site: Site
+    cluster: Cluster
+    journal: Journal
+    sign: Callable[[Statement], str]
+    restricted: Callable[[WorkloadSpec], Cluster]
+    times: AnswerTimes = field(default_factory=AnswerTimes)
+    stop_notice: float = 30.0  # seconds of a Drain where the content states none
+    acceptance: Callable[[], str] = lambda: secrets.token_urlsafe(16)
+
+    def key(self, offer_name: str) -> Key:
+        return self.namespace, offer_name
+
+
+def federated_namespace(hub: str, tenant: str) -> str:
+    """`fed-<hub and tenant, cut to 48>-<8 hex of sha256(hub/tenant)>`."""
+    digest = hashlib.sha256(f"{hub}/{tenant}".encode()).hexdigest()[:8]
+    return f"fed-{f'{hub}-{tenant}'[:_CUT].rstrip('-.')}-{digest}"
+
+
+def local_key(held: Held) -> Key:
+    """The local SovereignWorkload that carries an offer out: it has the offer's name."""
+    return federated_namespace(held.offer.hub, held.offer.workload.namespace), held.offer.offer_name
+
+
+def promises(journal: Journal) -> list[Promise]:
+    """What capacity must keep for offers, until their local objects show it."""
+    found = []
+    for held in journal.all():
+        keep = held.reserved
+        if keep.replicas or keep.gpus or keep.watts:
+            sequence = held.pledge.sequence if held.pledge else held.sequence
+            found.append(
+                Promise(local_key(held), held.offer.unit, keep.replicas, keep.gpus, keep.watts, sequence=sequence)
+            )
+    return found
+
+
+def held_entries(journal: Journal, unit: str) -> list[Body]:
+    """`status.held` of a unit: what it holds for hubs, acceptances on their way included."""
+    entries = []
+    for held in sorted(journal.all(), key=lambda h: h.offer.offer_name):
+        keep = held.reserved
+        if held.offer.unit != unit or not keep.replicas:
+            continue
+        acceptance = held.acceptance or (held.pledge.acceptance if held.pledge else "")
+        entries.append(
+            {
+                "hub": held.offer.hub,
+                "namespace": held.offer.workload.namespace,
+                "name": held.offer.workload.name,
+                "uid": held.offer.workload.uid,
+                "offer": held.offer.offer_name,
+                "acceptance": acceptance,
+                "replicas": keep.replicas,
+                "gpus": keep.gpus,
+                "watts": keep.watts,
+            }
+        )
+    return entries[:512]
