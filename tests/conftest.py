@@ -23,7 +23,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if not any(_NEED_BINARIES.intersection(getattr(item, "fixturenames", ())) for item in session.items):
         return
-    from policloud.testing.controlplane import find_binaries
+    from policloud.testing.controlplane import find_binaries  # noqa: PLC0415 - see above
 
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
@@ -33,7 +33,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """One bare API server (etcd, no controllers) for the whole run, our CRDs served. Use namespaces of your own."""
-    from policloud.testing.controlplane import ControlPlane, apply_crds
+    from policloud.testing.controlplane import ControlPlane, apply_crds  # noqa: PLC0415 - see above
 
     plane = ControlPlane(tmp_path_factory.mktemp("api-server"), "test")
     plane.start()
@@ -46,8 +46,8 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlan
 
 @pytest.fixture
 def make_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ControlPlane]]:
-    """`make_control_plane("hub", components=(...), crds=True, **ControlPlane's)`: a started one, gone after the test."""
-    from policloud.testing.controlplane import ControlPlane, apply_crds
+    """`make_control_plane("hub", components=(...), crds=True, **options of ControlPlane)`: started, gone afterwards."""
+    from policloud.testing.controlplane import ControlPlane, apply_crds  # noqa: PLC0415 - see above
 
     made: list[ControlPlane] = []
     numbers = itertools.count(1)

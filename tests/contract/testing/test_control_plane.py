@@ -50,8 +50,8 @@ def test_killed_programs_start_again_with_their_data(make_control_plane: Callabl
 
 
 def test_rbac_is_on(api_server: ControlPlane) -> None:
-    nobody = api_server._authority.client("somebody", ["some-group"])
-    client = RestClient(api_server.url, api_server._authority.certificate, nobody)
+    nobody = api_server.authority.client("somebody", ["some-group"])
+    client = RestClient(api_server.url, api_server.authority.certificate, nobody)
     with pytest.raises(ControlPlaneError, match=r'403 .*User "somebody" cannot list resource "secrets"'):
         client.request("GET", "/api/v1/secrets")
     client.close()
@@ -59,7 +59,7 @@ def test_rbac_is_on(api_server: ControlPlane) -> None:
 
 def test_a_stranger_s_certificate_is_refused(api_server: ControlPlane, tmp_path: Path) -> None:
     stranger: Pair = Authority(tmp_path, "stranger").client("admin", ["system:masters"])
-    client = RestClient(api_server.url, api_server._authority.certificate, stranger)
+    client = RestClient(api_server.url, api_server.authority.certificate, stranger)
     assert client.raw("GET", "/api/v1/namespaces")[0] == 401
     client.close()
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from policloud.testing.controlplane.errors import ControlPlaneError
@@ -45,8 +46,10 @@ def _build_into(folder: Path, sources: Sources, cache: Path, progress: Progress)
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}")
     temporary.mkdir(parents=True)
     try:
-        _compile(go, sources.kube, ".", temporary / "kube", sources.link_flags, progress, "Kubernetes and etcd")
-        _compile(go, sources.kwok, _KWOK_PACKAGE, temporary / "kwok", "-s -w", progress, "kwok")
+        kube = _Target("Kubernetes and etcd", sources.kube, ".", temporary / "kube", sources.link_flags)
+        kwok = _Target("kwok", sources.kwok, _KWOK_PACKAGE, temporary / "kwok", "-s -w")
+        for target in (kube, kwok):
+            _compile(go, target, progress)
         for name in KUBE_NAMES:
             (temporary / name).symlink_to("kube")
         temporary.rename(folder)
@@ -55,22 +58,49 @@ def _build_into(folder: Path, sources: Sources, cache: Path, progress: Progress)
     progress.say(f"built in {time.monotonic() - begin:.0f} s, kept in {folder}")
 
 
-def _compile(go: Go, module: Path, package: str, output: Path, link_flags: str, progress: Progress, title: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    title: str
+    module: Path
+    package: str
+    output: Path
+    link_flags: str
+
+
+def _compile(go: Go, target: _Target, progress: Progress) -> None:
     """Two passes: list what belongs to it (downloads), then compile, counting the packages that go build names."""
-    zips = sum(1 for line in (module / "go.sum").read_text().splitlines() if "/go.mod " not in line)
-    with progress.bar(f"{title}: modules", total=zips) as advance:
+    zips = sum(1 for line in (target.module / "go.sum").read_text().splitlines() if "/go.mod " not in line)
+    with progress.bar(f"{target.title}: modules", total=zips) as advance:
         stdout = _run_go(
             go,
-            ["list", "-deps", "-mod=readonly", *BUILD_FLAGS, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", package],
-            module,
+            [
+                "list",
+                "-deps",
+                "-mod=readonly",
+                *BUILD_FLAGS,
+                "-f",
+                "{{if .Stale}}{{.ImportPath}}{{end}}",
+                target.package,
+            ],
+            target.module,
             lambda line: advance(1) if line.startswith("go: downloading") else None,
         )
     stale = {line for line in stdout.splitlines() if line}
-    with progress.bar(f"{title}: packages", total=len(stale) / (1 - _LINK_SHARE)) as advance:
+    with progress.bar(f"{target.title}: packages", total=len(stale) / (1 - _LINK_SHARE)) as advance:
         _run_go(
             go,
-            ["build", "-v", "-mod=readonly", *BUILD_FLAGS, "-ldflags", link_flags, "-o", str(output), package],
-            module,
+            [
+                "build",
+                "-v",
+                "-mod=readonly",
+                *BUILD_FLAGS,
+                "-ldflags",
+                target.link_flags,
+                "-o",
+                str(target.output),
+                target.package,
+            ],
+            target.module,
             lambda line: advance(1) if line in stale else None,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import ipaddress
 import os
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)  # fixed: a wrong clock must not make certificates "not yet"
-_END = datetime.datetime(2049, 12, 31, tzinfo=datetime.UTC)  # valid; what they protect lives hours, on loopback
+_BEGIN = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)  # fixed: a wrong clock must not make certificates "not yet"
+_END = dt.datetime(2049, 12, 31, tzinfo=dt.UTC)  # valid; what they protect lives hours, on loopback
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ def apiserver(
         "--enable-priority-and-fairness=false",  # tests measure us, not the server's queues
         "--max-requests-inflight=1000",
         "--max-mutating-requests-inflight=500",
+        "--shutdown-watch-termination-grace-period=1s",  # else open watches hold a stopping server for a minute
         "--feature-gates=APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false",  # a lease write every 10 s
         "--profiling=false",
     ]
@@ -134,8 +135,8 @@ def controller_manager(binaries: Binaries, files: Files) -> list[str]:
         "--secure-port=0",
         "--kube-api-qps=200",
         "--kube-api-burst=400",
-        "--node-monitor-period=2s",
-        "--node-monitor-grace-period=20s",
+        "--node-monitor-period=5s",
+        "--node-monitor-grace-period=130s",
         "--profiling=false",
     ]
 
@@ -159,6 +160,5 @@ def kwok(binaries: Binaries, files: Files) -> list[str]:
         "--manage-all-nodes=true",
         f"--config={files.stages}",
         "--server-address=",
-        "--node-lease-duration-seconds=40",
-        "--node-lease-parallelism=1",
+        "--node-lease-duration-seconds=120",
     ]

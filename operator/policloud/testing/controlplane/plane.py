@@ -78,14 +78,23 @@ class ControlPlane:
         return self.addresses.etcd_url
 
     @property
+    def started_once(self) -> bool:
+        return self._addresses is not None
+
+    @property
     def addresses(self) -> Addresses:
         if self._addresses is None:
             raise ControlPlaneError(f"control plane {self.name} was never started")
         return self._addresses
 
+    @cached_property
+    def authority(self) -> Authority:
+        """Issues the certificates of this control plane, and of what is to be trusted like it."""
+        return Authority(self.directory / "pki", self.name)
+
     @property
     def ca_pem(self) -> str:
-        return self._authority.pem
+        return self.authority.pem
 
     @property
     def kubeconfig(self) -> Path:
@@ -100,7 +109,7 @@ class ControlPlane:
     @cached_property
     def api(self) -> RestClient:
         """As administrator, for preparing and checking."""
-        return RestClient(self.url, self._authority.certificate, self._admin)
+        return RestClient(self.url, self.authority.certificate, self._admin)
 
     @property
     def binaries(self) -> Binaries:
@@ -112,7 +121,7 @@ class ControlPlane:
         """A kubeconfig for a user who has only the rights that RBAC gives to that name and these groups."""
         target = path or self.directory / "kubeconfigs" / f"{user.replace(':', '_').replace('/', '_')}.kubeconfig"
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self._write_kubeconfig(target, self._authority.client(user, groups))
+        return self._write_kubeconfig(target, self.authority.client(user, groups))
 
     def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess calls it
         """Its stdout. Raises ControlPlaneError with its stderr if it fails."""
@@ -134,10 +143,15 @@ class ControlPlane:
 
     def start(self) -> None:
         """Start all components and wait until the API server is ready. Does nothing for what runs already."""
+        self.start_only(self.components)
+
+    def start_only(self, components: Sequence[str]) -> None:
+        """Like `start`, for some of the components."""
+        wanted = [self._known(component) for component in components]
         if self._addresses is None:
-            self._start_on_new_ports()
+            self._start_on_new_ports(wanted)
         else:
-            self._start_all()
+            self._start_all(wanted)
 
     def stop(self) -> None:
         """Stop everything, data kept. The API server is not waited for longer than needed."""
@@ -167,13 +181,9 @@ class ControlPlane:
 
     # Inside
 
-    @cached_property
-    def _authority(self) -> Authority:
-        return Authority(self.directory / "pki", self.name)
-
     @property
     def _admin(self) -> Pair:
-        return self._authority.client("policloud-local-admin", [_ADMIN_GROUP])
+        return self.authority.client("policloud-local-admin", [_ADMIN_GROUP])
 
     @property
     def _programs(self) -> tuple[str, ...]:
@@ -191,7 +201,7 @@ class ControlPlane:
         except (OSError, ValueError, TypeError):
             return None
 
-    def _start_on_new_ports(self) -> None:
+    def _start_on_new_ports(self, components: Sequence[str]) -> None:
         """Between choosing a port and listening on it somebody else may take it: choose again."""
         for attempt in range(_PORT_TRIES):
             self._addresses = Addresses(
@@ -199,7 +209,7 @@ class ControlPlane:
             )
             self._prepare()
             try:
-                self._start_all()
+                self._start_all(components)
             except ControlPlaneError as error:
                 if attempt + 1 == _PORT_TRIES or not any(text in str(error) for text in _PORT_TAKEN):
                     raise
@@ -221,18 +231,18 @@ class ControlPlane:
                 user = "system:kube-scheduler" if component == "scheduler" else f"policloud-local-{component}"
                 groups = [] if component == "scheduler" else [_ADMIN_GROUP]
                 path = files.kubeconfigs / f"{component}.kubeconfig"
-                self._write_kubeconfig(path, self._authority.client(user, groups))
+                self._write_kubeconfig(path, self.authority.client(user, groups))
         (self.directory / "addresses.json").write_text(json.dumps(asdict(self.addresses)))
 
     def _write_kubeconfig(self, path: Path, client: Pair) -> Path:
-        return kubeconfig(path, cluster=self.name, server=self.url, ca=self._authority.certificate, client=client)
+        return kubeconfig(path, cluster=self.name, server=self.url, ca=self.authority.certificate, client=client)
 
     @cached_property
     def _files(self) -> Files:
         return Files(
-            ca=self._authority.certificate,
-            server=self._authority.server("apiserver", [LOOPBACK, "localhost", "kubernetes.default.svc", "10.0.0.1"]),
-            service_account=self._authority.signing_key("service-account"),
+            ca=self.authority.certificate,
+            server=self.authority.server("apiserver", [LOOPBACK, "localhost", "kubernetes.default.svc", "10.0.0.1"]),
+            service_account=self.authority.signing_key("service-account"),
             audit_policy=self.directory / "audit-policy.yaml",
             audit_log=self.audit_log,
             stages=self.directory / "stages.yaml",
@@ -257,15 +267,17 @@ class ControlPlane:
         }[component]
         return make(self.binaries, self._files)
 
-    def _start_all(self) -> None:
+    def _start_all(self, components: Sequence[str]) -> None:
         """etcd, then the API server, then the rest together."""
         for component in ("etcd", "apiserver"):
-            if component in self.components:
+            if component in components:
                 self.start_component(component)
-        for component in self.components:
-            if component not in {"etcd", "apiserver"}:
-                self.processes.start(component, self._command(component))
-        for component in self.components:
+        rest = [component for component in components if component not in {"etcd", "apiserver"}]
+        for component in rest:
+            self.processes.start(component, self._command(component))
+        for component in rest:
+            self._wait_ready(component)
+        for component in components:
             self.processes.check(component)
 
     def _wait_ready(self, component: str) -> None:
@@ -273,6 +285,9 @@ class ControlPlane:
             self._wait(self._etcd_healthy, "etcd did not become healthy", component)
         elif component == "apiserver":
             self._wait(lambda: self._api_status("/readyz") == 200, "the API server did not become ready", component)  # noqa: PLR2004
+        elif component == "controller-manager":
+            path = "/api/v1/namespaces/default/serviceaccounts/default"  # made by one of its controllers
+            self._wait(lambda: self._api_status(path) == 200, "no controller has done anything", component)  # noqa: PLR2004
         else:
             self.processes.check(component)
 

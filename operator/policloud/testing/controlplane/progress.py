@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as RichProgress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
 
 Advance = Callable[[float], None]
 _PLAIN_LINE_SECONDS = 15.0
