@@ -12,7 +12,6 @@ from policloud.domain.reasons import Reason, Verdict
 RANK: Final = {reason: rank for rank, reason in enumerate(Reason)}
 _LAST_OF_LAW: Final = RANK[Reason.FACT_UNKNOWN]
 _LAST_OF_MACHINE: Final = RANK[Reason.STORAGE_MISSING]
-MANDATE_WORD: Final = "mandate"
 
 
 @dataclass(frozen=True, slots=True)

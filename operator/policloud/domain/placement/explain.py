@@ -78,10 +78,10 @@ def message(view: WorkloadView, decision: WorkloadDecision, now: datetime, *, ru
     `running`: replicas that really run, if that is not what `view.running` holds.
     """
     held = sum(view.running.values()) if running is None else running
-    first = f"{held} of {count(view.replicas, 'replica')} run"
+    first = f"{held} of {count(view.replicas, 'replica')} " + ("runs" if view.replicas == 1 else "run")
     if 0 < view.min_replicas < view.replicas:
         first += f" (minimum {view.min_replicas})"
-    parts = [first if held != 1 else first.replace(" run", " runs", 1)]
+    parts = [first]
     open_ = [v for v in nearest(decision.verdicts) if v.verdict is not Verdict.NEVER]
     if open_:
         fit = "1 unit fits" if len(open_) == 1 else f"{len(open_)} units fit"
@@ -103,7 +103,7 @@ def phrase(v: UnitVerdict, now: datetime) -> str:
     if v.reason is Reason.INSUFFICIENT_GPUS:
         return f"{v.unit} is full" if v.measured.startswith("0 ") else f"{v.unit} has only {v.measured}"
     if v.reason is Reason.INSUFFICIENT_POWER:
-        return f"{v.unit} lacks {_lacking(v)}{until}"
+        return f"{v.unit} lacks {_lacking(v)}{until}" if v.margin else f"{v.unit} lacks power ({v.measured}){until}"
     if v.reason in _REFUSED:
         return f"{v.unit} refused: {v.measured}{until}"
     if v.reason is Reason.UNIT_UNREACHABLE:

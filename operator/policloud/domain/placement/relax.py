@@ -114,6 +114,8 @@ def _present(
     if len(found) != 1:
         return None
     blocker = found[0]
+    if unit.unit in task.workload.refusals and blocker.reason in _NO_ROOM:
+        return None  # the site's word: only it knows what would help
     if blocker.reason in {Reason.NEVER_FITS, Reason.INSUFFICIENT_GPUS}:
         return _smaller(task, unit, blocker, index, now)
     room = task.at_once() if blocker.reason is Reason.INSUFFICIENT_POWER else now.room(index).replicas
@@ -169,6 +171,9 @@ def _line(task: Task, option: _Option, *, whole: bool) -> str:
     more = len(best) - UNITS_NAMED
     if more > 0 and not whole:
         named += f" and {more} more"
-    amount = f"all {count(placed, 'replica')}" if placed == task.unplaced else f"{placed} of {task.unplaced} replicas"
+    if placed == task.unplaced:
+        amount = f"all {placed} replicas" if placed > 1 else "it"
+    else:
+        amount = f"{placed} of {task.unplaced} replicas"
     verb = "takes" if whole or len(best) == 1 else "take"
     return f"{option.text}: {named} {verb} {amount}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from policloud.domain.placement.blockers import MANDATE_WORD, Blocker
+from policloud.domain.placement.blockers import Blocker
 from policloud.domain.placement.capacity import Room, Taken, UnitCapacity
 from policloud.domain.placement.filter import Row
 from policloud.domain.placement.model import Assignment, UnitView, WorkloadView
@@ -14,6 +14,10 @@ from policloud.domain.placement.spread import SpreadState
 from policloud.domain.placement.text import count
 from policloud.domain.reasons import Reason
 
+SITE_REASONS: Final = frozenset(
+    {Reason.REFUSED_BY_MANDATE, Reason.REFUSED_BY_SITE, Reason.INSUFFICIENT_GPUS, Reason.INSUFFICIENT_POWER}
+)
+MANDATE_WORD: Final = "mandate"
 TYPICAL_SHARE: Final = 0.8  # of rated draw, over the life of a replica (assumption; measured curves replace it)
 
 
@@ -90,9 +94,18 @@ def blockers_now(
 def _refusal(task: Task, unit: UnitView, now: datetime) -> Iterator[Blocker]:
     refusal = task.workload.refusals.get(unit.unit)
     if refusal is not None and (refusal.until is None or refusal.until > now):
-        by_mandate = MANDATE_WORD in refusal.reason.lower()
-        reason = Reason.REFUSED_BY_MANDATE if by_mandate else Reason.REFUSED_BY_SITE
-        yield Blocker(reason, refusal.reason, "accepted by the site", earliest=refusal.until)
+        reason, said = _reason_of(refusal.reason)
+        yield Blocker(reason, said, "accepted by the site", earliest=refusal.until)
+
+
+def _reason_of(text: str) -> tuple[Reason, str]:
+    """A site's `Reason: message`, if the reason is one that passes; else its no is shown as it came."""
+    word, _, rest = text.partition(": ")
+    if word in SITE_REASONS:
+        return Reason(word), rest or text
+    return (
+        Reason.REFUSED_BY_MANDATE if MANDATE_WORD in text.lower() else Reason.REFUSED_BY_SITE
+    ), text or "no reason given"
 
 
 def _no_gpus(task: Task, capacity: UnitCapacity, need: int, size: int, room: Room) -> Blocker:
