@@ -67,20 +67,24 @@ class Intake:
         return everything
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Feed the store until `stop`. Kopf starts when every kind it shall watch has been listed once."""
+        """Feed the store until `stop`, or until one of the feeders fails, which none should."""
         self._loop = asyncio.get_running_loop()
-        tasks = [asyncio.create_task(self.sweeper.run())]
+        tasks = [asyncio.create_task(self.sweeper.run())] if self._feeds else []
         tasks += [asyncio.create_task(r.run(stop)) for r in self._reflectors]
-        tasks.append(asyncio.create_task(self._watch()))
+        tasks += [asyncio.create_task(self._watch(stop)), asyncio.create_task(_set(stop))]
         try:
-            await stop.wait()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
             await cancel_all(tasks)
             await asyncio.to_thread(self._kopf.stop)
 
-    async def _watch(self) -> None:
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Kopf starts when every kind it shall watch has been listed once."""
         await self.store.wait_synced(*map(str, self._feeds))
         self._kopf.start()
+        await stop.wait()
 
     async def wait_synced(self) -> None:
         await self.store.wait_synced(*self._required)
@@ -140,6 +144,10 @@ class Intake:
         feed.upsert(body)
         if type_ is None:
             self.sweeper.request(str(resource))  # Kopf listed anew, and will not tell what has gone meanwhile
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 def _reflector(cluster: Cluster, store: Store, watch: Watch) -> Reflector:

@@ -25,7 +25,6 @@ _SECRET_VALUE = re.compile(
 _QUIET = {
     "kopf": logging.WARNING,
     "kopf._core.reactor.running": logging.ERROR,
-    "kopf._cogs.clients": logging.CRITICAL,
     "aiohttp.access": logging.WARNING,
     "asyncio": logging.WARNING,
 }
@@ -53,6 +52,7 @@ def configure(fmt: Format = "text", *, level: int | str = logging.INFO, stream: 
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(_no_retry_noise)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -64,6 +64,11 @@ def configure(fmt: Format = "text", *, level: int | str = logging.INFO, stream: 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _no_retry_noise(record: logging.LogRecord) -> bool:
+    """Kopf calls every single retry of every watch an error; that the API server is away, we say once."""
+    return not (record.name.startswith("kopf.") and str(record.msg).startswith("Request attempt"))
 
 
 def _about(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

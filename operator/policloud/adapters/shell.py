@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from policloud.adapters.intake import Intake
@@ -151,35 +152,34 @@ class Operator:
             stopping.cancel()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        """From the first list to the last worker. Leadership is given up only when no worker is left."""
+        """From the first list to the last worker; ends with `stop`, or when the intake fails or leadership is lost."""
         feeding = asyncio.create_task(self._intake.run(stop))
         try:
-            await _either(stop, self._intake.wait_synced())
-            if stop.is_set():
-                return
-            if self._elector is None:
-                log.info("%s is synced and works", self.name)
-                await self._reconcile(stop)
-            else:
-                await self._lead(self._elector, stop)
+            async with _any_of(stop, feeding) as ended:
+                await _either(ended, self._intake.wait_synced())
+                if ended.is_set():
+                    return
+                if self._elector is None:
+                    log.info("%s is synced and works", self.name)
+                    await self._reconcile(ended)
+                else:
+                    await self._lead(self._elector, ended)
         finally:
             await _finish([feeding])
 
     async def _lead(self, elector: LeaseElector, stop: asyncio.Event) -> None:
         """Work while leading. The lease is given back last, when no worker of ours is left."""
-        release, lost, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        release = asyncio.Event()
         electing = asyncio.create_task(elector.run(release))
-        electing.add_done_callback(lambda _: lost.set())
-        ending = asyncio.create_task(_first(stop, lost))
-        ending.add_done_callback(lambda _: ended.set())
         try:
-            await _first(ended, elector.leading)
-            if not ended.is_set():
-                log.info("%s leads and works", self.name)
-                await self._reconcile(ended)
+            async with _any_of(stop, electing) as ended:
+                await _either(ended, elector.leading.wait())
+                if not ended.is_set():
+                    log.info("%s leads and works", self.name)
+                    await self._reconcile(ended)
         finally:
             release.set()
-            await _finish([electing, ending])
+            await _finish([electing])
 
     async def _reconcile(self, stop: asyncio.Event) -> None:
         tasks = [asyncio.create_task(self._forever(task, stop)) for task in self._background]
@@ -233,13 +233,17 @@ async def _either(stop: asyncio.Event, other: Awaitable[object]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _first(*events: asyncio.Event) -> None:
-    tasks = [asyncio.ensure_future(e.wait()) for e in events]
+@contextlib.asynccontextmanager
+async def _any_of(stop: asyncio.Event, task: asyncio.Task[None]) -> AsyncIterator[asyncio.Event]:
+    """An event that is set when `stop` is, or when `task` has ended."""
+    ended = asyncio.Event()
+    following = asyncio.create_task(_either(stop, asyncio.shield(task)))
+    following.add_done_callback(lambda _: ended.set())
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        yield ended
     finally:
-        for task in tasks:
-            task.cancel()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 async def _finish(tasks: list[asyncio.Task[None]]) -> None:

@@ -114,6 +114,7 @@ class Sweeper:
         while True:
             try:
                 items, version = await kind.lister()
+                self._compare(name, kind, items, version)
             except Exception as e:  # noqa: BLE001 - whatever it is, it is no deletion and no end
                 self._failed(name, kind, e, failures)
                 failures += 1
@@ -121,7 +122,6 @@ class Sweeper:
                 await self._timers.sleep(wait * (0.75 + 0.5 * self._rng.random()))
                 continue
             failures = 0
-            self._compare(name, kind, items, version)
             await self._wait(name, kind)
 
     def _compare(self, name: str, kind: Swept, items: list[Body], version: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 Key = tuple[str, str]
@@ -42,12 +45,12 @@ class _Kind:
 
     def index(self, key: Key, body: Body) -> None:
         for fn, values in self.indices.values():
-            for value in fn(body):
+            for value in _values(fn, body):
                 values.setdefault(value, {})[key] = None
 
     def unindex(self, key: Key, body: Body) -> None:
         for fn, values in self.indices.values():
-            for value in fn(body):
+            for value in _values(fn, body):
                 keys = values.get(value)
                 if keys is not None:
                     keys.pop(key, None)
@@ -64,7 +67,7 @@ class Store:
     """What watches, sweeps and our own writes have told us. Bodies that come out are never mutated.
 
     A kind is any string; one that was never written to is empty and not synced.
-    An index function must be total over its kind's bodies and depend on nothing else.
+    An index function must depend on the body alone.
     """
 
     def __init__(self) -> None:
@@ -158,7 +161,7 @@ class Store:
         values: dict[Hashable, dict[Key, None]] = {}
         k.indices[index] = (fn, values)
         for key, body in k.by_key.items():
-            for value in fn(body):
+            for value in _values(fn, body):
                 values.setdefault(value, {})[key] = None
 
     def by_index(self, kind: str, index: str, value: Hashable) -> Bodies:
@@ -176,6 +179,15 @@ class Store:
     async def wait_synced(self, *kinds: str) -> None:
         for kind in kinds:
             await self._kind(kind).synced.wait()
+
+
+def _values(fn: IndexFn, body: Body) -> tuple[Hashable, ...]:
+    """An object that an index function cannot read is in no index; the others are none the worse for it."""
+    try:
+        return tuple(fn(body))
+    except Exception:
+        log.exception("cannot index %s", "/".join(key_of(body)))
+        return ()
 
 
 def _after(body: Body, version: int | None) -> bool:

@@ -64,3 +64,9 @@ def test_text_is_one_line_a_record(out: io.StringIO) -> None:
     logging.getLogger("x").info("hello")
     assert out.getvalue().count("\n") == 1
     assert "hello" in out.getvalue()
+
+
+def test_retries_of_kopf_are_not_told_one_by_one(out: io.StringIO) -> None:
+    logging.getLogger("kopf._core.reactor.observation").error("Request attempt #3 failed; will retry: GET https://x")
+    logging.getLogger("kopf._core.reactor.observation").error("Something else")
+    assert [r["msg"] for r in lines(out)] == ["Something else"]

@@ -158,3 +158,15 @@ async def test_a_burst_of_requests_is_one_sweep() -> None:
     await rig.clock.advance(5)
     assert rig.lists == before + 1
     await rig.end()
+
+
+async def test_a_list_that_cannot_be_compared_is_a_failed_list_and_no_end() -> None:
+    rig = Rig()
+    rig.server["broken"] = {"metadata": {}}
+    await rig.clock.advance(10)
+    assert "name" in rig.sweeper.unsynced()["things"]
+    del rig.server["broken"]
+    rig.put("a")
+    await rig.clock.advance(60)
+    assert rig.store.get("things", ("a", "a")) is not None
+    await rig.end()

@@ -79,3 +79,13 @@ async def test_synced_is_per_kind() -> None:
     await store.wait_synced(PODS)
     assert store.synced(PODS)
     assert not store.synced(PODS, "nodes")
+
+
+def test_an_object_that_an_index_cannot_read_is_kept_and_does_not_stop_the_others() -> None:
+    store = Store()
+    store.add_index(PODS, "node", by_node)
+    broken: Body = {"metadata": {"namespace": "a", "name": "broken", "uid": "u9", "resourceVersion": "1"}}
+    assert store.upsert(PODS, broken)
+    store.upsert(PODS, pod("x", 2, node="n1"))
+    assert len(store.by_index(PODS, "node", "n1")) == 1
+    assert store.remove(PODS, ("a", "broken"))
