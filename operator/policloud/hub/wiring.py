@@ -22,7 +22,7 @@ from policloud.hub.identity.setup import Identity, IdentitySettings
 from policloud.hub.info import HubInfo, publish_hub_info
 from policloud.hub.routes import Controllers, Routes
 from policloud.hub.settings import HubSettings
-from policloud.ports import ApiError, Body, Clock, Cluster
+from policloud.ports import ApiError, Clock, Cluster
 from policloud.reconcile.base import guarded
 from policloud.reconcile.hub.echo import EchoCheck
 from policloud.reconcile.hub.gaps import Gaps
@@ -182,12 +182,8 @@ def _watches(routes: Routes) -> list[Watch]:
         Watch(resources.POLICLOUD_UNIT, routes.unit),
         Watch(resources.WORK_OFFER, routes.offer),
         Watch(resources.SOVEREIGN_WORKLOAD, routes.workload),
-        Watch(resources.LEASE, routes.lease, label_selector=SITE_LABEL, accepts=_is_site_lease),
+        Watch(resources.LEASE, routes.lease, label_selector=SITE_LABEL),
     ]
-
-
-def _is_site_lease(body: Body) -> bool:
-    return SITE_LABEL in (body["metadata"].get("labels") or {})
 
 
 def _always(process: Process) -> list[Background]:
