@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from policloud.domain.placement.blockers import RANK, is_law
+from policloud.domain.placement.blockers import RANK
 from policloud.domain.placement.model import UnitVerdict, WorkloadDecision, WorkloadView
 from policloud.domain.placement.text import clock, count, watts
 from policloud.domain.reasons import Reason, Verdict, WorkloadReason
@@ -18,7 +18,6 @@ NAMED: Final = 3
 _ORDER: Final = {Verdict.FITS: 0, Verdict.NOT_NOW: 1, Verdict.NEVER: 2}
 _LIMITS: Final = frozenset({Reason.PRICE_ABOVE_LIMIT, Reason.CARBON_ABOVE_LIMIT})
 _REFUSED: Final = frozenset({Reason.REFUSED_BY_MANDATE, Reason.REFUSED_BY_SITE})
-_ROOM: Final = frozenset({Reason.INSUFFICIENT_GPUS, Reason.SPREAD_LIMIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +54,18 @@ def nearest(verdicts: Iterable[UnitVerdict]) -> list[UnitVerdict]:
 
 
 def waiting_reason(verdicts: Sequence[UnitVerdict]) -> WorkloadReason:
-    """What a workload with unplaced replicas waits for; of several the one that helps first."""
-    possible = {v.reason for v in verdicts if v.verdict is Verdict.NOT_NOW}
-    if any(v.verdict is Verdict.FITS for v in verdicts):
-        return WorkloadReason.PENDING_EVALUATION
-    if not possible - _LIMITS:
-        lawful = [v.reason for v in verdicts if v.reason is not None and not is_law(v.reason)]
-        too_large = bool(lawful) and all(reason is Reason.NEVER_FITS for reason in lawful)
-        return WorkloadReason.NEVER_FITS if too_large else WorkloadReason.NO_UNIT_ALLOWED
+    """What a workload with unplaced replicas waits for; of several the one that time is likeliest to mend."""
+    possible = {v.reason for v in verdicts if v.verdict is Verdict.NOT_NOW} - _LIMITS
     if Reason.INSUFFICIENT_POWER in possible:
         return WorkloadReason.WAITING_FOR_ENERGY
-    if possible & _ROOM:
-        return WorkloadReason.WAITING_FOR_CAPACITY
-    if possible & _REFUSED:
+    if possible and possible <= _REFUSED:
         return WorkloadReason.REFUSED
-    return WorkloadReason.SITE_UNREACHABLE if Reason.UNIT_UNREACHABLE in possible else WorkloadReason.WAITING_FOR_SITE
+    if possible == {Reason.UNIT_UNREACHABLE}:
+        return WorkloadReason.SITE_UNREACHABLE
+    if possible or any(v.verdict is Verdict.FITS for v in verdicts):
+        return WorkloadReason.WAITING_FOR_CAPACITY
+    too_large = any(v.reason is Reason.NEVER_FITS for v in verdicts)
+    return WorkloadReason.NEVER_FITS if too_large else WorkloadReason.NO_UNIT_ALLOWED
 
 
 def message(view: WorkloadView, decision: WorkloadDecision, now: datetime, *, running: int | None = None) -> str:
@@ -81,18 +77,19 @@ def message(view: WorkloadView, decision: WorkloadDecision, now: datetime, *, ru
     first = f"{held} of {count(view.replicas, 'replica')} " + ("runs" if view.replicas == 1 else "run")
     if 0 < view.min_replicas < view.replicas:
         first += f" (minimum {view.min_replicas})"
-    parts = [first]
+    return f"{first}. {units_line(decision, now)}."
+
+
+def units_line(decision: WorkloadDecision, now: datetime) -> str:
+    """How many units the law leaves and what the nearest lack; if it leaves none, what would change that."""
     open_ = [v for v in nearest(decision.verdicts) if v.verdict is not Verdict.NEVER]
     if open_:
         fit = "1 unit fits" if len(open_) == 1 else f"{len(open_)} units fit"
         named = ", ".join(phrase(v, now) for v in open_[:NAMED])
         more = f" and {len(open_) - NAMED} more" if len(open_) > NAMED else ""
-        parts.append(f"{fit} by law; {named}{more}")
-    else:
-        parts.append(_nothing_fits(decision.verdicts))
-    if decision.relaxations and not open_:
-        parts.append(f"Smallest change: {decision.relaxations[0]}")
-    return ". ".join(parts) + "."
+        return f"{fit} by law; {named}{more}"
+    said = _nothing_fits(decision.verdicts)
+    return f"{said}. Smallest change: {decision.relaxations[0]}" if decision.relaxations else said
 
 
 def phrase(v: UnitVerdict, now: datetime) -> str:

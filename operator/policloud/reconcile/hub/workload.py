@@ -245,7 +245,7 @@ class WorkloadReconciler:
     def _waiting(self, view: View, memory: _Memory) -> Waiting | None:
         if memory.decided is None or view.wanted is None:
             return None
-        return waiting_for(memory.decided.decision)
+        return waiting_for(memory.decided.decision, memory.decided.at)
 
     def _later(self, view: View, *, lacking: bool = False) -> Outcome:
         """When time alone may change something."""

@@ -77,7 +77,7 @@ class LocalPlacement:
                 self._grant(draft, entry, a.unit, a.replicas)
             entry.decision = decision_status(made, decision.snapshot, draft.now)
             if made.unplaced:
-                entry.why = entry.why or waiting(made)
+                entry.why = entry.why or waiting(made, draft.now)
 
     def _wants(self, entry: Entry) -> bool:
         return entry.granted < wanted(entry) and self._admitted(entry) and not entry.spec.deleting
