@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from policloud.site.run import build
 from policloud.site.settings import SiteSettings
-from policloud.site.wiring import assemble, operator
 from policloud.testing.controlplane import ControlPlane
 from policloud.testing.controlplane.rest import path_of
 
@@ -24,8 +24,7 @@ class SiteThread:
 
     def __init__(self, kubeconfig: Path, traces: Path, **settings: Any) -> None:
         chosen: dict[str, Any] = {"time_scale": 0.05, "probe_listen": "127.0.0.1:0", **settings}
-        self.process = assemble(SiteSettings(kubeconfig=kubeconfig, trace_directory=traces, **chosen))
-        self._operator = operator(self.process)
+        self.process, self._operator = build(SiteSettings(kubeconfig=kubeconfig, trace_directory=traces, **chosen))
         self._thread = threading.Thread(target=self._operator.run, name="site", daemon=True)
 
     def start(self) -> "SiteThread":
@@ -43,6 +42,7 @@ class Lab:
 
     def __init__(self, plane: ControlPlane, traces: Path) -> None:
         self.plane = plane
+        self.simulated = "kwok" in plane.components  # else nobody makes nodes ready but we
         self.traces = traces
         self.apply(thing("v1", "Namespace", SYSTEM))
 
@@ -70,7 +70,8 @@ class Lab:
 
     def unit(self, name: str, place: str, *, nodes: int = 1, gpus: int = 8, watts: int = 100_000, **spec: Any) -> None:
         self.wind(name, watts)
-        self.apply(source(name), unit(name, place, **spec), *(node(f"{name}-n{i}", name, gpus) for i in range(nodes)))
+        self.apply(source(name), unit(name, place, **spec))
+        self.apply(*(node(f"{name}-n{i}", name, gpus, ready=not self.simulated) for i in range(nodes)))
 
     def wind(self, name: str, watts: int) -> None:
         """The plant of that unit gives so much from now on."""
@@ -117,9 +118,11 @@ def thing(api: str, kind: str, name: str, namespace: str | None = None, **rest: 
     return {"apiVersion": api, "kind": kind, "metadata": meta, **rest}
 
 
-def node(name: str, pool: str, gpus: int = 8) -> Body:
+def node(name: str, pool: str, gpus: int = 8, *, ready: bool = False) -> Body:
     room = {"cpu": "64", "memory": "512Gi", "pods": "110", "nvidia.com/gpu": str(gpus)}
     body = thing("v1", "Node", name, status={"capacity": room, "allocatable": room})
+    if ready:
+        body["status"]["conditions"] = [{"type": "Ready", "status": "True", "reason": "Test", "message": ""}]
     body["metadata"] |= {"labels": {"pool": pool}, "annotations": {"kwok.x-k8s.io/node": "fake"}}
     return body
 

@@ -60,8 +60,8 @@ def command(
     from policloud.adapters.kube.connection import ConnectionConfigError  # noqa: PLC0415 - loaded when used
     from policloud.adapters.logs import configure  # noqa: PLC0415
     from policloud.adapters.probe import ListenError  # noqa: PLC0415
+    from policloud.site.run import build  # noqa: PLC0415
     from policloud.site.settings import SiteSettings  # noqa: PLC0415
-    from policloud.site.wiring import assemble, operator  # noqa: PLC0415
 
     configure(log_format)
     settings = SiteSettings(
@@ -78,7 +78,7 @@ def command(
         hub_proxy=hub_proxy,
     )
     try:
-        return operator(assemble(settings)).run()
+        return build(settings)[1].run()
     except ConnectionConfigError as error:
         raise CliError(str(error), fix="name the site's cluster with --kubeconfig FILE") from error
     except ListenError as error:

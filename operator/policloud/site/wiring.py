@@ -148,14 +148,7 @@ def _controllers(
         routes.replan()
 
     writer, admission = StatusWriter(site), Admission(site, identity)
-    vm = str(resources.VIRTUAL_MACHINE)
-    planner = Planner(
-        site,
-        GreedySolver(),
-        writer,
-        admitted=admission.admitted,
-        serves_vms=lambda: site.store.synced(vm),
-    )
+    planner = Planner(site, GreedySolver(), writer, admitted=admission.admitted)
     workloads = WorkloadReconciler(site, writer, admission, ours=ours, identity=identity, replan=replan)
     sources = SourceReconciler(
         cluster=site.cluster,

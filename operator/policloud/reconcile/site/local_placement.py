@@ -24,9 +24,7 @@ from policloud.reconcile.site.specs import gpu_count
 _QUOTA_KEYS = (f"requests.{names.GPU_RESOURCE}", f"limits.{names.GPU_RESOURCE}")
 
 
-def view_of(
-    site: Site, state: UnitState, *, reserve_watts: int = 0, shut: str | None = None, serves_vms: bool = True
-) -> UnitView:
+def view_of(site: Site, state: UnitState, *, reserve_watts: int = 0, shut: str | None = None) -> UnitView:
     """A unit as placement sees it: free GPUs and watts from what is counted now, less a reserve."""
     spec = state.spec
     sources = [(s, site.capacity.source(spec, s)) for s in spec.sources if s not in state.unknown]
@@ -44,21 +42,17 @@ def view_of(
         facts=facts_on_site(spec.body),
         closed=Reason.UNIT_NOT_READY if shut else None,
         closed_detail=shut or "",
-        serves_virtual_machines=serves_vms,
     )
 
 
 class LocalPlacement:
     """One round of placing. `admitted` says whether a workload's template has passed; others wait for that."""
 
-    def __init__(
-        self, site: Site, solver: Solver, law: Law, admitted: Callable[[Entry], bool], serves_vms: Callable[[], bool]
-    ) -> None:
+    def __init__(self, site: Site, solver: Solver, law: Law, admitted: Callable[[Entry], bool]) -> None:
         self._site = site
         self._solver = solver
         self._law = law
         self._admitted = admitted
-        self._serves_vms = serves_vms
 
     def place(self, draft: Draft, short_for: Mapping[str, float]) -> None:
         """Adds replicas to the draft. `short_for`: unit -> seconds since it was last short of power."""
@@ -88,9 +82,7 @@ class LocalPlacement:
         reserve = raise_reserve(budget, short_for, hold)
         if reserve and short_for is not None:
             draft.wake_in(hold - short_for)
-        return view_of(
-            self._site, state, reserve_watts=reserve, shut=draft.shut.get(state.name), serves_vms=self._serves_vms()
-        )
+        return view_of(self._site, state, reserve_watts=reserve, shut=draft.shut.get(state.name))
 
     def _workload(self, draft: Draft, entry: Entry, quotas: dict[str, int]) -> WorkloadView | None:
         """None if the namespace's quota leaves nothing."""

@@ -39,13 +39,12 @@ class Planner:
         writer: StatusWriter,
         *,
         admitted: Callable[[WorkloadSpec], bool],
-        serves_vms: Callable[[], bool] = lambda: True,
     ) -> None:
         self._site = site
         self._writer = writer
         self._admitted = admitted
         self._law = Law(site.timing.drain_notice)
-        self._placement = LocalPlacement(site, solver, self._law, lambda e: admitted(e.spec), serves_vms)
+        self._placement = LocalPlacement(site, solver, self._law, lambda e: admitted(e.spec))
         self._short_at: dict[str, float] = {}
 
     async def reconcile(self, _key: Key) -> Outcome:
