@@ -121,7 +121,7 @@ def workload(name: str, *, ready: str = "True", reason: str = "Running", **more:
 DECISION = {
     "at": "2026-11-24T08:55:00Z",
     "snapshot": "sha256:3f0a",
-    "fits": 0,
+    "fits": 1,
     "of": 3,
     "reasons": {"InsufficientPower": 1, "LocationNotAllowed": 2},
     "units": [

@@ -13,9 +13,10 @@ from policloud.api.convert.workloads import workload_view
 from policloud.cli.common import Session
 from policloud.cli.fleet import Fleet, condition, gather, is_published, placements, site_of
 from policloud.cli.hubview import hub_refusals, hub_units
+from policloud.domain.placement.explain import summary
 from policloud.domain.placement.model import Decision, Snapshot, UnitVerdict, UnitView, WorkloadDecision, WorkloadView
 from policloud.domain.placement.solve import GreedySolver
-from policloud.domain.reasons import Reason, Verdict
+from policloud.domain.reasons import Reason
 from policloud.ports import Body
 from policloud.reconcile.hub.snapshot import SHORT_OF_POWER
 
@@ -66,7 +67,7 @@ def as_status(made: WorkloadDecision, digest: str, now: datetime) -> dict[str, A
     return {
         "at": now.isoformat().replace("+00:00", "Z"),
         "snapshot": digest,
-        "fits": sum(v.verdict is Verdict.FITS for v in made.verdicts),
+        "fits": summary(made.verdicts).fits,
         "of": len(made.verdicts),
         "reasons": reasons,
         "units": [verdict_document(v) for v in made.verdicts],

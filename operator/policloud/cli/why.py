@@ -118,7 +118,7 @@ def decision_parts(decision: Mapping[str, Any], now: datetime, *, wide: bool) ->
     units: Sequence[Mapping[str, Any]] = decision.get("units") or ()
     if not decision:
         return ["", "No decision yet: the operator has not looked at it. policloud doctor tells whether it runs."]
-    head = f"Units: {decision.get('fits', 0)} of {decision.get('of', len(units))} fit"
+    head = f"Units: {decision.get('fits', 0)} of {decision.get('of', len(units))} fit by law"
     if decision.get("at"):
         head += f", decided {clock_time(decision['at'], now)}"
     if decision.get("snapshot"):

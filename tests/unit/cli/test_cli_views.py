@@ -25,7 +25,7 @@ sante-06/waiting: Inference, 2 × 1 GPU, priority 800
 Ready: False WaitingForEnergy
   No unit has the watts.
 
-Units: 0 of 3 fit, decided 08:55Z on snapshot sha256:3f0a
+Units: 1 of 3 fit by law, decided 08:55Z on snapshot sha256:3f0a
 UNIT      VERDICT  REASON              MEASURED  REQUIRED  MARGIN   EARLIEST
 cannes-1  NotNow   InsufficientPower   400 W     1800 W    -1400 W  11:30Z
 texas-1   Never    LocationNotAllowed  US        [FR]      -        -

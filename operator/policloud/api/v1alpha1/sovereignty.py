@@ -56,9 +56,9 @@ class OwnershipRule(ApiModel):
     allow: Places
     """Jurisdictions of owners; all others are foreign."""
     max_foreign_share_each_percent: PercentShare | None = None
-    """Most that one foreign owner may hold, e.g. "24". Default "0"."""
+    """Most that one foreign owner may hold, e.g. "24". With neither threshold set, none may hold anything."""
     max_foreign_share_total_percent: PercentShare | None = None
-    """Most that all foreign owners may hold, e.g. "39". Default "0"."""
+    """Most that all foreign owners may hold, e.g. "39". With neither threshold set, none may hold anything."""
 
 
 class ExposureRule(ApiModel):

@@ -77,7 +77,7 @@ class DecisionStatus(ApiModel):
     snapshot: Digest | None = None
     """Of what it was made from, so that it can be replayed."""
     fits: Count
-    """Units that could take at least one replica."""
+    """Units that law and hardware allow, whether there is room now or not."""
     of: Count
     """Units looked at."""
     reasons: Annotated[dict[str, Count], Field(max_length=64)] = Field(default_factory=dict)
