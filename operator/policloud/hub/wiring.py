@@ -22,7 +22,7 @@ from policloud.hub.identity.setup import Identity, IdentitySettings
 from policloud.hub.info import HubInfo, publish_hub_info
 from policloud.hub.routes import Controllers, Routes
 from policloud.hub.settings import HubSettings
-from policloud.ports import ApiError, Clock, Cluster
+from policloud.ports import ApiError, Clock, Cluster, Recorder
 from policloud.reconcile.base import guarded
 from policloud.reconcile.hub.echo import EchoCheck
 from policloud.reconcile.hub.gaps import Gaps
@@ -115,7 +115,7 @@ def build(
     clock: Clock,
     sites: Sites,
     term: HubTerm,
-    recorder: EventRecorder,
+    recorder: Recorder,
 ) -> tuple[Hub, Orphans]:
     """The offers' side of the hub, on any Cluster."""
     book, gaps = OfferBook(store, sites), Gaps(store)

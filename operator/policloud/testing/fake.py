@@ -239,7 +239,7 @@ class FakeCluster:
                 )
 
     def _update(self, resource: Resource, current: Body, new: Body, *, verb: str) -> Body:
-        meta, old = new.setdefault("metadata", {}), current["metadata"]
+        meta, old = new.setdefault("metadata", {}), {**current["metadata"]}
         for field in ("uid", "creationTimestamp", "deletionTimestamp", "name", "namespace"):
             meta.pop(field, None)
             if field in old:

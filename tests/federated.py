@@ -1,0 +1,368 @@
+"""A hub's and some sites' federation logic in one process, on any Cluster: stepped by a test, killed by a test.
+
+What the site's own planner would do is played here: what is granted runs at once. Everything else is the product.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+from policloud.adapters.kube.caching import StoringCluster
+from policloud.api import names, resources
+from policloud.api.resources import Resource
+from policloud.domain.energy.freshness import Quality
+from policloud.domain.federation.answers import AnswerTimes
+from policloud.domain.federation.keys import SigningKey
+from policloud.domain.federation.signing import sign
+from policloud.hub.settings import HubSettings
+from policloud.hub.wiring import build
+from policloud.ports import Body, Clock, Cluster, ConflictError, NotFoundError
+from policloud.reconcile.base import guarded
+from policloud.reconcile.hub.sites import Sites
+from policloud.reconcile.hub.term import HubTerm
+from policloud.reconcile.hub.workload import WorkloadReconciler
+from policloud.reconcile.site.book import SourceBook, SourceState
+from policloud.reconcile.site.capacity import CapacityReader
+from policloud.reconcile.site.context import Site
+from policloud.reconcile.site.federation import HUB_OFFERS, Federation, held_entries, promises
+from policloud.reconcile.site.journal import Journal
+from policloud.reconcile.site.mandates import MandateReconciler
+from policloud.reconcile.site.observed import add_indices
+from policloud.reconcile.site.offers import OfferReconciler
+from policloud.runtime.outcome import Outcome
+from policloud.runtime.store import Key, Store, key_of
+
+HUB = "policloud-test"
+SYSTEM = "policloud-system"
+GPU = "NVIDIA-L40S"
+_numbers = itertools.count(1)
+
+
+class Silent:
+    """A Recorder that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def event(self, regarding: Body, *, type_: str, reason: str, message: str) -> None:
+        self.told.append((reason, message))
+
+
+async def sync(cluster: Cluster, store: Store, resource: Resource, namespace: str | None, kind: str) -> None:
+    """What a watch would tell: the whole kind as it is now."""
+    listed = (await cluster.list(resource, namespace)).items
+    there = {key_of(b) for b in listed}
+    for body in listed:
+        store.upsert(kind, body)
+    for key in [k for k in store.keys(kind) if k not in there and (namespace is None or k[0] == namespace)]:
+        store.remove(kind, key)
+    store.mark_synced(kind)
+
+
+class HubProcess:
+    """One life of a hub's process."""
+
+    KINDS = (
+        resources.SITE_MEMBERSHIP,
+        resources.POLICLOUD_UNIT,
+        resources.WORK_OFFER,
+        resources.SOVEREIGN_WORKLOAD,
+    )
+
+    def __init__(self, cluster: Cluster, clock: Clock, *, scale: float = 1.0, tenants: Iterable[str] = ()) -> None:
+        self.cluster, self.clock, self.store = cluster, clock, Store()
+        self.tenants = tuple(tenants)
+        for resource in self.KINDS:
+            self.store.track(str(resource), lambda _: True)
+        settings = HubSettings(hub_id=HUB, time_scale=scale)
+        self.recorder = Silent()
+        self.sites = Sites(self.store, clock, settings.liveness)
+        self.hub, self.orphans = build(
+            settings,
+            cluster=StoringCluster(cluster, self.store),
+            store=self.store,
+            clock=clock,
+            sites=self.sites,
+            term=HubTerm(cluster, SYSTEM),
+            recorder=self.recorder,
+        )
+        self.hub.pace = type(self.hub.pace)(settle=0.0, replan=300 * scale, usage=900 * scale)
+        self.workloads = WorkloadReconciler(self.hub)
+        self.reconcile = guarded(self.workloads.reconcile)
+
+    async def sync(self) -> None:
+        for resource in self.KINDS:
+            await sync(self.cluster, self.store, resource, None, str(resource))
+
+    def hear(self, *sites: str) -> None:
+        """These sites renew their Leases; a first sight proves nothing, so each is seen twice."""
+        for site in sites:
+            for _ in range(2):
+                meta = {"namespace": f"site-{site}", "name": "policloud-site", "resourceVersion": str(next(_numbers))}
+                self.sites.heard({"metadata": meta, "spec": {"holderIdentity": site, "renewTime": meta["resourceVersion"]}})
+
+    def keys(self) -> list[Key]:
+        """Every workload there is, or of which offers are left."""
+        kind = str(resources.SOVEREIGN_WORKLOAD)
+        found = {key for key in self.store.keys(kind)}
+        for offer in self.hub.book.all():
+            found.add((offer.workload.namespace, offer.workload.name))
+        return sorted(k for k in found if not self.tenants or k[0] in self.tenants)
+
+    async def step(self) -> list[Outcome]:
+        await self.sync()
+        return [await self.reconcile(key) for key in self.keys()]
+
+
+class SiteProcess:
+    """One life of a site's process, as far as offers are concerned."""
+
+    KINDS = (
+        resources.SOVEREIGN_WORKLOAD,
+        resources.CONFIG_MAP,
+        resources.SITE_MANDATE,
+        resources.POLICLOUD_UNIT,
+        resources.NODE,
+        resources.NAMESPACE,
+    )
+
+    def __init__(
+        self, name: str, cluster: Cluster, hub: Cluster, clock: Clock, key: SigningKey, *, system: str = SYSTEM,
+        scale: float = 1.0,
+    ) -> None:
+        self.name, self.cluster, self.hub, self.clock, self.store = name, cluster, hub, clock, Store()
+        self.namespace = f"site-{name}"
+        add_indices(self.store)
+        for resource in self.KINDS:
+            self.store.track(str(resource), lambda _: True)
+        self.store.track(HUB_OFFERS, lambda _: True)
+        storing = StoringCluster(cluster, self.store)
+        self.book = SourceBook()
+        self.site = Site(
+            name=name,
+            cluster=storing,
+            store=self.store,
+            clock=clock,
+            book=self.book,
+            capacity=CapacityReader(self.store, self.book, ours=lambda _: True),
+            recorder=Silent(),
+        )
+        self.journal = Journal(storing, self.store, system)
+        self.site.capacity.promises = lambda: promises(self.journal)
+        self.federation = Federation(
+            hub=HUB,
+            namespace=self.namespace,
+            site=self.site,
+            cluster=StoringCluster(hub, self.store, prefix="hub/"),
+            journal=self.journal,
+            sign=lambda statement: sign(key, statement),
+            restricted=lambda _: cluster,
+            times=AnswerTimes().scaled(scale),
+            stop_notice=30.0 * scale,
+        )
+        self.offers = OfferReconciler(self.federation)
+        self.reconcile = guarded(self.offers.reconcile)
+        self.mandates = MandateReconciler(self.site, self.journal, lambda _: None, notice_scale=scale)
+
+    async def sync(self, *, hub: bool = True) -> None:
+        for resource in self.KINDS:
+            await sync(self.cluster, self.store, resource, None, str(resource))
+        if hub:
+            await sync(self.hub, self.store, resources.WORK_OFFER, self.namespace, HUB_OFFERS)
+        for unit in self.store.list(str(resources.POLICLOUD_UNIT)):
+            for source in unit["spec"]["electrical"]["sources"]:
+                self.book.put((unit["metadata"]["namespace"], source), _source(self.clock))
+
+    def keys(self) -> list[Key]:
+        held = {(h.offer.offer_namespace, h.offer.offer_name) for h in self.journal.all()}
+        return sorted(held | {*self.store.keys(HUB_OFFERS)})
+
+    async def step(self, *, hub: bool = True) -> list[Outcome]:
+        """Everything once: offers, what was granted, mandates, and what the hub is to know of the units."""
+        await self.sync(hub=hub)
+        outcomes = [await self.reconcile(key) for key in self.keys()]
+        await self.play()
+        return outcomes
+
+    def local(self) -> list[Body]:
+        found = self.store.list(str(resources.SOVEREIGN_WORKLOAD))
+        return [b for b in found if names.OFFER_ANNOTATION in (b["metadata"].get("annotations") or {})]
+
+    async def play(self) -> None:
+        """The site's planner and kubelets: what is asked for locally runs."""
+        await sync(self.cluster, self.store, resources.SOVEREIGN_WORKLOAD, None, str(resources.SOVEREIGN_WORKLOAD))
+        for body in self.local():
+            status = ran(body, self.name)
+            if body.get("status", {}).get("placements") != status["placements"]:
+                meta = {"name": body["metadata"]["name"], "namespace": body["metadata"]["namespace"]}
+                wanted = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": meta, "status": status}
+                try:
+                    await self.site.cluster.apply_status(resources.SOVEREIGN_WORKLOAD, wanted, manager="player")
+                except NotFoundError:
+                    continue
+
+    async def publish(self) -> None:
+        """The published copies on the hub, as the link would write them."""
+        capacity = self.site.capacity.read()
+        for unit in capacity.units.values():
+            body = published(unit.spec.body, self.namespace)
+            try:
+                await self.hub.create(resources.POLICLOUD_UNIT, body)
+            except ConflictError:
+                pass
+            free = [f for p in unit.pools for f in p.free_by_node.values()]
+            status = {
+                "gpus": {"total": sum(p.gpus for p in unit.pools)},
+                "pools": [
+                    {
+                        "name": p.spec.name,
+                        "gpus": p.gpus,
+                        "freeByNode": [{"free": f, "nodes": free.count(f)} for f in sorted(set(free))],
+                    }
+                    for p in unit.pools
+                ],
+                "power": {"freeWatts": unit.free_watts, "limitWatts": unit.spec.limit_watts},
+                "held": held_entries(self.journal, unit.name),
+            }
+            wanted = {**body, "status": status}
+            del wanted["spec"]
+            await self.hub.apply_status(resources.POLICLOUD_UNIT, wanted, manager=names.SITE_MANAGER)
+
+
+def ran(body: Body, site: str) -> dict[str, Any]:
+    """Status of a local workload whose every replica is granted and ready."""
+    import json  # noqa: PLC0415
+
+    unit = json.loads(body["metadata"]["annotations"][names.OFFER_ANNOTATION])["unit"]
+    block = {"Inference": "inference", "Batch": "batch"}[body["spec"]["class"]]
+    count = body["spec"][block]["replicas" if block == "inference" else "parallelism"]
+    return {
+        "replicas": count,
+        "readyReplicas": count,
+        "placements": [
+            {"site": site, "unit": unit, "replicas": count, "readyReplicas": count, "state": "Running", "watts": 0}
+        ],
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Running",
+                "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+        ],
+    }
+
+
+def unit(name: str, *, country: str = "FR", source: str = "grid", namespace: str = SYSTEM) -> Body:
+    """A unit of two nodes with eight GPUs each, as its owner writes it."""
+    return {
+        "apiVersion": resources.API_VERSION,
+        "kind": "PolicloudUnit",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "model": "P16",
+            "location": {"country": country, "timeZone": "Europe/Paris"},
+            "operator": {"name": "Test", "jurisdiction": country},
+            "ownership": [
+                {"from": "2020-01-01", "owners": [{"name": "Town", "jurisdiction": country, "sharePercent": "100"}]}
+            ],
+            "exposures": [],
+            "electrical": {"limitWatts": 20000, "otherMaxWatts": 0, "sources": [source]},
+            "pools": [
+                {
+                    "name": "main",
+                    "nodeSelector": {"policloud.io/pool": name},
+                    "gpu": {"product": GPU, "memoryGiB": 48, "perNode": 8},
+                    "power": {
+                        "actuator": "Auto",
+                        "minWatts": 100,
+                        "maxWatts": 350,
+                        "failSafeWatts": 245,
+                        "hostIdleWatts": 400,
+                        "hostMaxWatts": 1000,
+                        "parkedWatts": 30,
+                    },
+                }
+            ],
+            "networkPolicy": "Enforced",
+        },
+    }
+
+
+def published(body: Body, namespace: str) -> Body:
+    spec = {k: copy.deepcopy(v) for k, v in body["spec"].items() if k != "electrical"}
+    for pool in spec["pools"]:
+        pool["power"] = {"maxWatts": pool["power"]["maxWatts"]}
+    meta = {"name": body["metadata"]["name"], "namespace": namespace}
+    return {
+        "apiVersion": body["apiVersion"],
+        "kind": body["kind"],
+        "metadata": meta,
+        "spec": {**spec, "published": True},
+    }
+
+
+def node(name: str, pool: str) -> Body:
+    gpus = {names.GPU_RESOURCE: "8", "cpu": "64", "memory": "256Gi", "pods": "110"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": {"policloud.io/pool": pool}},
+        "status": {
+            "capacity": gpus,
+            "allocatable": gpus,
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+
+
+def mandate(*tenants: str, name: str = "all", notice: int = 60, **spec: Any) -> Body:
+    return {
+        "apiVersion": resources.API_VERSION,
+        "kind": "SiteMandate",
+        "metadata": {"name": name, "namespace": SYSTEM},
+        "spec": {
+            "tenants": [{"hub": HUB, "tenant": t} for t in tenants],
+            "withdrawalNoticeSeconds": notice,
+            **spec,
+        },
+    }
+
+
+def membership(site: str, key: SigningKey, units: Iterable[Body]) -> Body:
+    attested = [
+        {"unit": u["metadata"]["name"], **{k: u["spec"][k] for k in ("location", "operator", "ownership", "exposures")}}
+        for u in units
+    ]
+    return {
+        "apiVersion": resources.API_VERSION,
+        "kind": "SiteMembership",
+        "metadata": {"name": site, "namespace": f"site-{site}"},
+        "spec": {"accepted": True, "paused": False, "publicKey": key.public, "attested": attested},
+    }
+
+
+def inference(name: str, tenant: str, replicas: int, *, mobility: str = "Preferred", **law: Any) -> Body:
+    return {
+        "apiVersion": resources.API_VERSION,
+        "kind": "SovereignWorkload",
+        "metadata": {"name": name, "namespace": tenant},
+        "spec": {
+            "class": "Inference",
+            "inference": {
+                "replicas": replicas,
+                "template": {"spec": {"containers": [{"name": "server", "image": "registry.example.org/app:1"}]}},
+            },
+            "gpu": {"perReplica": 1},
+            "sovereignty": law or {"location": {"allow": ["FR", "ES"]}},
+            "placement": {"mobility": mobility},
+        },
+    }
+
+
+def _source(clock: Clock) -> SourceState:
+    return SourceState(50_000, Quality.GOOD, "Good", "", clock.now())
