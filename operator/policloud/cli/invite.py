@@ -6,7 +6,6 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,22 +15,20 @@ from policloud.cli.errors import CliError
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
-class Duration(click.ParamType):
+def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
     """`30m`, `12h`, `600s`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        match = re.fullmatch(r"([0-9]{1,6})([smh])", str(value))
-        if match is None:
-            self.fail(f"{value!r} is not a duration; write 30m, 12h or 600s", param, ctx)
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    match = re.fullmatch(r"([0-9]{1,6})([smh])", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a duration; write 30m, 12h or 600s")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 @click.command("invite")
 @click.argument("name")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write, readable by you alone.")
-@click.option("--ttl", type=Duration(), default="24h", show_default=True, help="How long the code is good.")
+@click.option(
+    "--ttl", callback=_duration, default="24h", metavar="DURATION", show_default=True, help="How long the code is good."
+)
 @click.pass_context
 def command(ctx: click.Context, *, name: str, out: Path | None, ttl: timedelta) -> None:
     """Let the site NAME in: writes a join file to be carried to it and given to `policloud site --join-file`.
