@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, Protocol
 
 from policloud.domain.placement.blockers import RANK, Blocker
-from policloud.domain.placement.capacity import Room, UnitCapacity
+from policloud.domain.placement.capacity import Request, Room, UnitCapacity
 from policloud.domain.placement.model import UnitView
 from policloud.domain.placement.task import Task
 from policloud.domain.placement.text import count
@@ -56,7 +57,7 @@ _NO_ROOM: Final = frozenset({Reason.INSUFFICIENT_GPUS, Reason.INSUFFICIENT_POWER
 class Now(Protocol):
     """What a relaxation may ask about the present moment of a round."""
 
-    def room(self, index: int) -> Room: ...
+    def room(self, index: int, request: Request | None = None) -> Room: ...
 
     def capacity(self, index: int) -> UnitCapacity: ...
 
@@ -131,22 +132,24 @@ def _smaller(task: Task, unit: UnitView, blocker: Blocker, index: int, now: Now)
     if size < 1:
         return None
     smaller = replace(task.row.request, gpus_per_replica=size)
-    replicas = _fits(task, unit, now.capacity(index).room(smaller).replicas, blocker)
+    replicas = _fits(task, unit, now.room(index, smaller).replicas, blocker)
     return (blocker, f"ask for {count(size, 'GPU')} per replica", replicas) if replicas >= task.at_once() else None
 
 
 def _looser_gpus(task: Task, unit: UnitView, blocker: Blocker, index: int, now: Now) -> tuple[Blocker, str, int] | None:
-    request = task.row.request
-    if blocker.reason is Reason.GPU_PRODUCT_MISMATCH:
-        request = replace(request, products=frozenset())
-    elif blocker.reason is Reason.GPU_MEMORY_TOO_SMALL:
-        request = replace(request, memory_gib=0)
-    else:
-        request = replace(request, confidential=False)
-    room = now.capacity(index).room(request).replicas
+    room = now.room(index, _loosened(task.row.request, blocker.reason)).replicas
     if room < task.at_once() or any(b.reason not in _NO_ROOM for b in now.blockers(index)):
         return None
     return _told(blocker, _fits(task, unit, room, blocker))
+
+
+@lru_cache(maxsize=1024)
+def _loosened(request: Request, reason: Reason) -> Request:
+    if reason is Reason.GPU_PRODUCT_MISMATCH:
+        return replace(request, products=frozenset())
+    if reason is Reason.GPU_MEMORY_TOO_SMALL:
+        return replace(request, memory_gib=0)
+    return replace(request, confidential=False)
 
 
 def _told(blocker: Blocker, replicas: int) -> tuple[Blocker, str, int] | None:

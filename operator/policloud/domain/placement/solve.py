@@ -220,8 +220,8 @@ class _Now:
         self._round = round_
         self._task = task
 
-    def room(self, index: int) -> Room:
-        return self._round.room(self._task.row.request, index)
+    def room(self, index: int, request: Request | None = None) -> Room:
+        return self._round.room(request or self._task.row.request, index)
 
     def capacity(self, index: int) -> UnitCapacity:
         return self._round.capacity[index]
