@@ -33,6 +33,7 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(
         alias_generator=camel, populate_by_name=True, extra="ignore", frozen=True, protected_namespaces=()
     )
+    # CEL rules on the whole object; the API server checks them, reading does not
     rules: ClassVar[tuple[Rule, ...]] = ()
 
 
@@ -147,6 +148,8 @@ class ApiObject(ApiModel):
     """A top-level kind. Subclasses add `kind`, `spec`, `status` and `info`."""
 
     info: ClassVar[KindInfo]
+    # CEL rules on the root: of metadata only name may be used there
+    root_rules: ClassVar[tuple[Rule, ...]] = ()
 
     api_version: Literal["policloud.io/v1alpha1"] = "policloud.io/v1alpha1"
     metadata: ObjectMeta = Field(default_factory=ObjectMeta)

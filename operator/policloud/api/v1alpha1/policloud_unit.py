@@ -20,7 +20,7 @@ from policloud.api.v1alpha1.common import (
 from policloud.api.v1alpha1.energy_source import Overload
 from policloud.api.v1alpha1.facility import Cooling, Heat, Policy
 from policloud.api.v1alpha1.facts import Certifications, Exposures, LegalEntity, Location, Ownership
-from policloud.api.v1alpha1.schema import Column, KindInfo, MapOf, Rule, SetOf
+from policloud.api.v1alpha1.schema import Column, KindInfo, MapOf, Persisted, Rule, SetOf
 from policloud.api.v1alpha1.unit_status import PolicloudUnitStatus
 
 Block = Literal[
@@ -254,7 +254,7 @@ class PolicloudUnitSpec(ApiModel):
         ),
     )
 
-    published: bool = False
+    published: Annotated[bool, Persisted()] = False
     """A copy that a site keeps on its hub, without the owner's private blocks. Set by the site alone."""
     model: Literal["P100", "P360", "P400", "Custom"]
     """Size of the container."""
@@ -316,6 +316,14 @@ class PolicloudUnit(ApiObject):
         ),
     )  # fmt: skip
 
+    root_rules: ClassVar = (
+        Rule(
+            "size(self.metadata.name) <= 63",
+            "metadata.name must not be longer than 63 characters: it is a label value",
+            "'metadata.name ' + self.metadata.name + ' has ' + string(size(self.metadata.name))"
+            " + ' characters; it must not be longer than 63: it is a label value'",
+        ),
+    )
     kind: Literal["PolicloudUnit"] = "PolicloudUnit"
     spec: PolicloudUnitSpec
     status: PolicloudUnitStatus = Field(default_factory=PolicloudUnitStatus)

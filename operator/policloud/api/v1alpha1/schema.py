@@ -1,9 +1,32 @@
-"""Marks on models and fields that Pydantic has no word for and a CustomResourceDefinition does."""
+"""Marks on models and fields that Pydantic has no word for and a CustomResourceDefinition does.
+
+A mark stands in `Annotated` and adds its keys to the JSON schema of its field; `policloud.crdgen` turns that into a
+structural schema.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from policloud.api.v1alpha1.cel import formatted
+
+JsonSchema = dict[str, Any]
+# Not a Kubernetes key: tells crdgen that the default is part of the contract
+PERSISTED_KEY = "x-policloud-persisted"
+
+
+class _Mark:
+    """Adds `keys()` to the JSON schema of the field that it annotates."""
+
+    __slots__ = ()
+
+    def keys(self) -> JsonSchema:
+        raise NotImplementedError
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], JsonSchema]) -> JsonSchema:
+        return {**handler(core), **self.keys()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,32 +38,51 @@ class Rule:
     shows: str
     path: str | None = None  # fieldPath, relative, e.g. ".minReplicas"
 
+    def to_schema(self) -> JsonSchema:
+        entry = {"rule": self.cel, "message": self.message, "messageExpression": formatted(self.shows)}
+        return {**entry, "fieldPath": self.path} if self.path else entry
+
 
 @dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(_Mark):
     """`listType: map` with these keys: two entries with equal keys are refused, patches merge by key."""
 
-    keys: tuple[str, ...]
+    by: tuple[str, ...]
+
+    def keys(self) -> JsonSchema:
+        return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(self.by)}
 
 
 @dataclass(frozen=True, slots=True)
-class SetOf:
+class SetOf(_Mark):
     """`listType: set`: no value twice."""
 
+    def keys(self) -> JsonSchema:
+        return {"x-kubernetes-list-type": "set"}
+
 
 @dataclass(frozen=True, slots=True)
-class Atomic:
+class Atomic(_Mark):
     """`listType: atomic`: replaced as a whole."""
 
+    def keys(self) -> JsonSchema:
+        return {"x-kubernetes-list-type": "atomic"}
+
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class Embedded(_Mark):
     """An object whose fields others define: kept as it is (`x-kubernetes-preserve-unknown-fields`)."""
 
+    def keys(self) -> JsonSchema:
+        return {"x-kubernetes-preserve-unknown-fields": True}
+
 
 @dataclass(frozen=True, slots=True)
-class Persisted:
+class Persisted(_Mark):
     """The Python default is part of the contract: the API server writes it into the object."""
+
+    def keys(self) -> JsonSchema:
+        return {PERSISTED_KEY: True}
 
 
 @dataclass(frozen=True, slots=True)
