@@ -23,7 +23,7 @@ def parse(name: str, sites: Sequence[str]) -> Component:
     """LocalError with what there is, if nothing is named so."""
     component = _parse(name)
     site = name.partition(":")[2]
-    if component is None or (site and site not in sites):
+    if component is None or (":" in name and site not in sites):
         raise LocalError(
             f"no component is named {name!r}; there are hub, hub-apiserver, site:NAME, site-apiserver:NAME and "
             f"link:NAME (NAME: {', '.join(sites)}), for the rest see: policloud local status"
