@@ -23,7 +23,8 @@ def formatted(expression: str) -> str:
     operands = _split(expression, "+")
     if len(operands) == 1 or not any(_is_text(o) for o in operands):
         return _inside(expression)
-    template, arguments = "", []
+    template = ""
+    arguments: list[str] = []
     for operand in operands:
         if _is_text(operand):
             text = operand[1:-1].replace("%", "%%")
