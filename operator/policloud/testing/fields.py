@@ -9,16 +9,27 @@ from typing import Any
 Path = tuple[str, ...]
 """Steps as in managedFields: "f:name" of a map, 'k:{"name":"a"}' of a keyed list."""
 
-_KEYS: dict[str, tuple[str, ...]] = {
-    "ports": ("containerPort", "protocol"),
-    "volumeMounts": ("mountPath",),
-    "conditions": ("type",),
-    "ownerReferences": ("uid",),
-    "placements": ("unit",),
-    "held": ("uid",),
-    "imagePullSecrets": ("name",),
+_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {  # of built-in kinds and of ours; of several, the first that fits
+    "ports": (("port", "protocol"), ("containerPort", "protocol")),
+    "volumeMounts": (("mountPath",),),
+    "conditions": (("type",),),
+    "ownerReferences": (("uid",),),
+    "placements": (("site", "unit"),),
+    "units": (("site", "unit"),),
+    "held": (("hub", "namespace", "name"),),
+    "freeByNode": (("free",),),
+    "attested": (("unit",),),
+    "shares": (("source",),),
+    "tenants": (("hub", "tenant"),),
+    "certifications": (("scheme",),),
+    "ownership": (("from",),),
+    "tripCurve": (("percent",),),
+    "overload": (("percent",),),
+    "storage": (("class",), ("name",)),
 }
-_ATOMIC = frozenset({"tolerations", "taints", "ingress", "egress", "args", "command", "rules", "subjects", "answer"})
+_ATOMIC = frozenset(
+    {"tolerations", "taints", "ingress", "egress", "args", "command", "rules", "subjects", "relaxations", "hours"}
+)
 _DEFAULTS = {"protocol": "TCP"}
 
 
@@ -26,12 +37,11 @@ def keys_of(field: str, items: list[Any]) -> tuple[str, ...]:
     """The keys that tell the items of that list apart; none if it is replaced as a whole."""
     if field in _ATOMIC or not items or not all(isinstance(i, Mapping) for i in items):
         return ()
-    wanted = _KEYS.get(field, ("name",))
-    if field == "ports" and all("port" in i for i in items):
-        wanted = ("port", "protocol")
-    found = [tuple(i.get(k, _DEFAULTS.get(k)) for k in wanted) for i in items]
-    unique = len({json.dumps(f) for f in found}) == len(found)
-    return wanted if unique and all(None not in f for f in found) else ()
+    for keys in _KEYS.get(field, (("name",),)):
+        found = [tuple(i.get(k, _DEFAULTS.get(k)) for k in keys) for i in items]
+        if all(None not in f for f in found) and len(set(found)) == len(found):
+            return keys
+    return ()
 
 
 def step_of(item: Mapping[str, Any], keys: Iterable[str]) -> str:
