@@ -5,6 +5,7 @@ What the site's own planner would do is played here: what is granted runs at onc
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 from collections.abc import Iterable
@@ -47,7 +48,7 @@ class Silent:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
-    def event(self, regarding: Body, *, type_: str, reason: str, message: str) -> None:
+    def event(self, regarding: Body, *, type_: str, reason: str, message: str) -> None:  # noqa: ARG002
         self.told.append((reason, message))
 
 
@@ -89,7 +90,6 @@ class HubProcess:
             term=HubTerm(cluster, SYSTEM),
             recorder=self.recorder,
         )
-        self.hub.pace = type(self.hub.pace)(settle=0.0, replan=300 * scale, usage=900 * scale)
         self.workloads = WorkloadReconciler(self.hub)
         self.reconcile = guarded(self.workloads.reconcile)
 
@@ -102,12 +102,14 @@ class HubProcess:
         for site in sites:
             for _ in range(2):
                 meta = {"namespace": f"site-{site}", "name": "policloud-site", "resourceVersion": str(next(_numbers))}
-                self.sites.heard({"metadata": meta, "spec": {"holderIdentity": site, "renewTime": meta["resourceVersion"]}})
+                self.sites.heard(
+                    {"metadata": meta, "spec": {"holderIdentity": site, "renewTime": meta["resourceVersion"]}}
+                )
 
     def keys(self) -> list[Key]:
         """Every workload there is, or of which offers are left."""
         kind = str(resources.SOVEREIGN_WORKLOAD)
-        found = {key for key in self.store.keys(kind)}
+        found = set(self.store.keys(kind))
         for offer in self.hub.book.all():
             found.add((offer.workload.namespace, offer.workload.name))
         return sorted(k for k in found if not self.tenants or k[0] in self.tenants)
@@ -130,7 +132,14 @@ class SiteProcess:
     )
 
     def __init__(
-        self, name: str, cluster: Cluster, hub: Cluster, clock: Clock, key: SigningKey, *, system: str = SYSTEM,
+        self,
+        name: str,
+        cluster: Cluster,
+        hub: Cluster,
+        clock: Clock,
+        key: SigningKey,
+        *,
+        system: str = SYSTEM,
         scale: float = 1.0,
     ) -> None:
         self.name, self.cluster, self.hub, self.clock, self.store = name, cluster, hub, clock, Store()
@@ -153,8 +162,7 @@ class SiteProcess:
         self.journal = Journal(storing, self.store, system)
         self.site.capacity.promises = lambda: promises(self.journal)
         self.federation = Federation(
-            hub=HUB,
-            namespace=self.namespace,
+            hub_id=lambda: HUB,
             site=self.site,
             cluster=StoringCluster(hub, self.store, prefix="hub/"),
             journal=self.journal,
@@ -209,10 +217,8 @@ class SiteProcess:
         capacity = self.site.capacity.read()
         for unit in capacity.units.values():
             body = published(unit.spec.body, self.namespace)
-            try:
+            with contextlib.suppress(ConflictError):
                 await self.hub.create(resources.POLICLOUD_UNIT, body)
-            except ConflictError:
-                pass
             free = [f for p in unit.pools for f in p.free_by_node.values()]
             status = {
                 "gpus": {"total": sum(p.gpus for p in unit.pools)},

@@ -9,16 +9,20 @@ from dataclasses import dataclass, replace
 from policloud.adapters.shell import Route, Watch
 from policloud.api import names, resources
 from policloud.domain.federation.answers import AnswerTimes
-from policloud.domain.federation.keys import SigningKey
-from policloud.domain.federation.signing import sign
-from policloud.ports import Body, Cluster
+from policloud.domain.federation.epoch import Echo
+from policloud.domain.federation.held import counter_of, epoch_of, sequence_of
+from policloud.domain.federation.keys import ANSWER_PREFIX
+from policloud.domain.federation.signing import payload
+from policloud.ports import Body
 from policloud.reconcile.base import guarded
-from policloud.reconcile.site.federation import HUB_OFFERS, Federation, held_entries, promises
+from policloud.reconcile.site.federation import Federation, held_entries, promises
 from policloud.reconcile.site.journal import HELD, Journal, parse
 from policloud.reconcile.site.mandates import MandateReconciler
 from policloud.reconcile.site.offers import OfferReconciler
 from policloud.runtime.store import Key, key_of
 from policloud.runtime.workers import Controller
+from policloud.site.link import HubLink
+from policloud.site.linked import LinkedCluster
 from policloud.site.wiring import Process
 
 _STOP_NOTICE = 30.0
@@ -26,7 +30,7 @@ _STOP_NOTICE = 30.0
 
 @dataclass(slots=True)
 class OffersSide:
-    """`changed(body)`: for the reflector of the hub's offers (kind HUB_OFFERS). `wake_all`: when the link is back."""
+    """`changed(body)`: an offer has changed on the hub, or the line to it is back."""
 
     journal: Journal
     mandates: Controller
@@ -39,12 +43,10 @@ class OffersSide:
         if self.offers is not None:
             self.offers.queue.add(key)
 
-    def wake_all(self, store_keys: Iterable[Key] = ()) -> None:
-        """Every offer that is known, by its record or from the hub: after a start, and whenever the hub is back."""
+    def wake_all(self) -> None:
+        """Everything that is held: after a start, and whenever the line to the hub has changed."""
         for held in self.journal.all():
             self.wake((held.offer.offer_namespace, held.offer.offer_name))
-        for key in store_keys:
-            self.wake(key)
 
 
 def add_journal(process: Process) -> OffersSide:
@@ -82,22 +84,15 @@ def add_journal(process: Process) -> OffersSide:
     return side
 
 
-def add_offers(
-    process: Process, side: OffersSide, *, hub: str, namespace: str, cluster: Cluster, key: SigningKey
-) -> Controller:
-    """Answer and carry out the offers of one hub.
-
-    `cluster`: the hub's API server under the site's token, storing under "hub/"; `namespace`: this site's on the
-    hub; `key`: the one that the hub has pinned.
-    """
+def add_offers(process: Process, side: OffersSide, link: HubLink) -> Controller:
+    """Answer and carry out the offers of the hub that `link` is joined to; its `on_offer` is `side.changed`."""
     scale = process.settings.time_scale
     federation = Federation(
-        hub=hub,
-        namespace=namespace,
+        hub_id=lambda: link.state.hub_id,
         site=process.site,
-        cluster=cluster,
+        cluster=LinkedCluster(lambda: link.cluster),
         journal=side.journal,
-        sign=lambda statement: sign(key, statement),
+        sign=lambda statement: link.sign(ANSWER_PREFIX, payload(statement)),
         restricted=lambda _: process.restricted,
         times=AnswerTimes().scaled(scale),
         stop_notice=_STOP_NOTICE * scale,
@@ -110,8 +105,10 @@ def add_offers(
     return side.offers
 
 
-def hub_offer_keys(process: Process) -> list[Key]:
-    return [*process.store.keys(HUB_OFFERS)]
+def echo_of_journal(journal: Journal, hub: str) -> Echo:
+    """The highest numbers stored of a hub: what the site echoes in its Lease."""
+    records = journal.all()
+    return Echo(epoch_of(records, hub), sequence_of(records, hub), counter_of(records, hub))
 
 
 def _also(process: Process, resource: resources.Resource, route: Route) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from policloud.api.resources import WORK_OFFER
+from policloud.api.resources import WORK_OFFER, Resource
 from policloud.domain.federation.answers import AnswerTimes
 from policloud.domain.federation.held import Held
 from policloud.domain.federation.signing import Statement
@@ -22,26 +23,40 @@ HUB_OFFERS = f"hub/{WORK_OFFER}"
 _CUT = 48
 
 
+class HubCluster(Protocol):
+    """What this side needs of the hub's API server."""
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Body: ...
+
+    async def merge_patch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        patch: Mapping[str, Any],
+        *,
+        subresource: str | None = None,
+        manager: str | None = None,
+    ) -> Body: ...
+
+
 @dataclass(slots=True)
 class Federation:
     """`cluster` speaks to the hub under the site's token and stores what writes return under "hub/…".
 
-    `namespace`: this site's on the hub. `restricted(workload)`: credentials for children of federated work.
+    `hub_id()`: the hub that this site is joined to now, "" while it is to none. `restricted(workload)`: credentials
+    for children of federated work.
     """
 
-    hub: str
-    namespace: str
+    hub_id: Callable[[], str]
     site: Site
-    cluster: Cluster
+    cluster: HubCluster
     journal: Journal
     sign: Callable[[Statement], str]
     restricted: Callable[[WorkloadSpec], Cluster]
     times: AnswerTimes = field(default_factory=AnswerTimes)
     stop_notice: float = 30.0  # seconds of a Drain where the content states none
     acceptance: Callable[[], str] = lambda: secrets.token_urlsafe(16)
-
-    def key(self, offer_name: str) -> Key:
-        return self.namespace, offer_name
 
 
 def federated_namespace(hub: str, tenant: str) -> str:

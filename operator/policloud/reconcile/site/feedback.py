@@ -33,7 +33,7 @@ class Report:
 
     def essence(self) -> tuple[Any, ...]:
         """What is worth a write of its own."""
-        quick = {k: v for k, v in self.feedback.items() if k not in _SLOW}
+        quick = {k: v for k, v in self.feedback.items() if k not in _SLOW and v}  # what is not said yet is zero
         return (self.state, self.reason, self.until, quick)
 
 

@@ -38,7 +38,7 @@ class OfferReconciler:
     async def reconcile(self, key: Key) -> Outcome:
         body = self._federation.site.store.get(HUB_OFFERS, key)
         offer = parse_offer(body) if body is not None else None
-        if offer is not None and offer.hub != self._federation.hub:
+        if offer is not None and offer.hub != self._federation.hub_id():
             return Done()
         held = self._record(key, offer)
         if held is not None and held.pledge is not None and offer is not None:
@@ -55,7 +55,7 @@ class OfferReconciler:
 
     def _record(self, key: Key, offer: Offer | None) -> Held | None:
         """The record of this offer; or of the same work under an offer of that name which the hub has lost."""
-        records = [r for r in self._federation.journal.all() if r.offer.hub == self._federation.hub]
+        records = self._federation.journal.all()
         if offer is not None and (mine := next((r for r in records if r.offer.offer_uid == offer.uid), None)):
             return mine
         named = [r for r in records if (r.offer.offer_namespace, r.offer.offer_name) == key]
