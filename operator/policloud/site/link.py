@@ -21,7 +21,7 @@ from policloud.adapters.kube.reflector import Reflector
 from policloud.adapters.kube.transport import ClientMetrics
 from policloud.api.joinfile import JoinFile, JoinFileError, parse_join_file
 from policloud.api.names import SITE_NAMESPACE_PREFIX
-from policloud.api.resources import WORK_OFFER
+from policloud.api.resources import CONFIG_MAP, WORK_OFFER
 from policloud.domain.federation.epoch import Echo, SiteStanding
 from policloud.domain.federation.keys import SigningKey
 from policloud.domain.federation.link import LinkReason, LinkState
@@ -37,6 +37,7 @@ from policloud.site.remembered import Target, load_key, load_target, save_target
 log = logging.getLogger(__name__)
 
 HUB_OFFERS = f"hub/{WORK_OFFER}"
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class HubLink:
     """Run `run` as a background task. `echo(hub)`: the highest numbers stored of that hub.
 
     `on_offer(body)` is called for every changed offer, and for all of them at each connection; `on_change()` when
-    `state` has changed. Both only enqueue.
+    `state` has changed. Both only enqueue. `needs`: kinds of the store that must be listed before `echo` is true.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class HubLink:
         on_offer: Callable[[Body], None],
         on_change: Callable[[], None] = lambda: None,
         metrics: ClientMetrics | None = None,
+        needs: tuple[str, ...] = (str(CONFIG_MAP),),
     ) -> None:
         self.state = LinkState()
         self.cluster: Cluster | None = None
@@ -86,6 +88,7 @@ class HubLink:
         self._on_offer = on_offer
         self._on_change = on_change
         self._metrics = metrics
+        self._needs = needs
         self._target: Target | None = None
         self._key: SigningKey | None = None
         self._keeper = LeaseKeeper(
@@ -146,7 +149,16 @@ class HubLink:
         if target != self._target:
             await save_target(self._local, namespace, target)
             self._target = target
-        await self._session(stop, line)
+        if await self._remembers(stop):
+            await self._session(stop, line)
+
+    async def _remembers(self, stop: asyncio.Event) -> bool:
+        """Wait for the journal: a site that echoes before it has read it would look restored. False if stopped."""
+        while not stop.is_set():
+            if self._store.synced(*self._needs):
+                return True
+            await pause(self._clock, stop, _POLL_SECONDS)
+        return False
 
     def _join_file(self) -> JoinFile | None:
         path = self._settings.join_file

@@ -12,7 +12,7 @@ from policloud.ports import Body, Clock, Cluster, HubLink, NotFoundError
 from policloud.reconcile.base import needs_write
 from policloud.reconcile.site.published import is_news, published_copy, published_status, publishes, urgent
 from policloud.runtime.outcome import Done, Outcome, RequeueAfter
-from policloud.runtime.store import Key, Store
+from policloud.runtime.store import Key, Store, key_of
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ HUB_OFFERS: Final = f"hub/{WORK_OFFER}"
 _UNIT: Final = str(POLICLOUD_UNIT)
 PACE_SECONDS: Final = 10.0
 _RECHECK_SECONDS: Final = 60.0
+LEFT_OVER: Final[Key] = ("", "")
 
 
 class UnitPublisher:
@@ -44,11 +45,9 @@ class UnitPublisher:
         """Read the copies anew before anything else is written: the hub may be another than before."""
         self._copies = None
 
-    def keys(self) -> list[Key]:
-        """Every key that may have something to publish or to take away."""
-        local = {(u["metadata"]["namespace"], u["metadata"]["name"]) for u in self._store.list(_UNIT)}
-        gone = {(self._namespace, name) for name in self._copies or ()}
-        return sorted(local | gone)
+    def everything(self) -> list[Key]:
+        """The keys to look at after a connection: every local unit, and the copies whose unit is gone."""
+        return [LEFT_OVER, *(key_of(unit) for unit in self._store.list(_UNIT))]
 
     async def reconcile(self, key: Key) -> Outcome:
         """ApiErrors pass."""
@@ -56,6 +55,8 @@ class UnitPublisher:
         if hub is None or not self._link.namespace:
             return Done()  # woken again by the next connection
         copies = await self._known(hub)
+        if key == LEFT_OVER:
+            return await self._sweep(hub, copies)
         unit = self._store.get(_UNIT, key)
         if unit is not None and unit["spec"].get("published"):
             return Done()  # a copy that another site made, where hub and site share a cluster
@@ -63,6 +64,11 @@ class UnitPublisher:
             return await self._take_away(hub, key, copies)
         copy = await self._spec(hub, unit, copies)
         return await self._status(hub, unit, copy, copies)
+
+    async def _sweep(self, hub: Cluster, copies: dict[str, Body]) -> Outcome:
+        local = {unit["metadata"]["name"] for unit in self._store.list(_UNIT)}
+        outcomes = [await self._take_away(hub, (self._namespace, name), copies) for name in sorted({*copies} - local)]
+        return next((outcome for outcome in outcomes if isinstance(outcome, RequeueAfter)), Done())
 
     async def _known(self, hub: Cluster) -> dict[str, Body]:
         if self._copies is None:
