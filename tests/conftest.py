@@ -13,8 +13,9 @@ import pytest
 
 if TYPE_CHECKING:
     from policloud.testing.controlplane import ControlPlane
+    from policloud.testing.local import Federation
 
-_NEED_BINARIES = frozenset({"api_server", "make_control_plane", "federation"})
+_NEED_BINARIES = frozenset({"api_server", "make_control_plane", "make_federation"})
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -70,6 +71,24 @@ def make_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
     yield make
     for plane in reversed(made):
         plane.remove()
+
+
+@pytest.fixture
+def make_federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Federation]]:
+    """`make_federation(only=("cannes", "dijon"), **options of Federation.create)`: up, down again after the test."""
+    from policloud.testing.local import Federation  # noqa: PLC0415 - see above
+
+    made: list[Federation] = []
+
+    def make(**options: Any) -> Federation:
+        federation = Federation.create(tmp_path_factory.mktemp("federation"), **options)
+        made.append(federation)
+        federation.up()
+        return federation
+
+    yield make
+    for federation in made:
+        federation.down()
 
 
 @pytest.fixture
