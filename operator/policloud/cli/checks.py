@@ -49,7 +49,7 @@ class Finding:
 
 async def api_server(session: Session) -> list[Finding]:
     begun = session.clock.monotonic()
-    me = await session.cluster.create(SELF_REVIEW, {"apiVersion": SELF_REVIEW.api_version, "kind": SELF_REVIEW.kind})
+    me = await session.cluster.create(SELF_REVIEW, review(SELF_REVIEW))
     milliseconds = (session.clock.monotonic() - begun) * 1000
     user = ((me.get("status") or {}).get("userInfo") or {}).get("username", "unknown")
     found = [Finding("API server", Level.OK, f"{session.server} answers in {milliseconds:.0f} ms, you are {user}")]
@@ -157,13 +157,14 @@ async def rights(session: Session) -> list[Finding]:
 
 
 async def allowed(session: Session, verb: str, resource: Resource) -> bool:
-    body = {
-        "apiVersion": ACCESS_REVIEW.api_version,
-        "kind": ACCESS_REVIEW.kind,
-        "spec": {"resourceAttributes": {"verb": verb, "group": resource.group, "resource": resource.plural}},
-    }
-    answer = await session.cluster.create(ACCESS_REVIEW, body)
+    asked = {"resourceAttributes": {"verb": verb, "group": resource.group, "resource": resource.plural}}
+    answer = await session.cluster.create(ACCESS_REVIEW, {**review(ACCESS_REVIEW), "spec": asked})
     return bool((answer.get("status") or {}).get("allowed"))
+
+
+def review(resource: Resource) -> Body:
+    """A question that is asked by creating it; it has no name and is not kept."""
+    return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {}}
 
 
 async def sites(session: Session) -> list[Finding]:

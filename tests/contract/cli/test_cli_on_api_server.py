@@ -63,6 +63,7 @@ def test_plan_shows_the_words_of_the_api_server(api_server: ControlPlane, tmp_pa
 
 def test_doctor_finds_the_crds_of_this_version_and_no_operator(api_server: ControlPlane) -> None:
     done = policloud(api_server, "doctor", "-o", "json")
+    assert done.stdout, done.stderr
     findings = {f["check"]: f for f in json.loads(done.stdout)["findings"]}
     assert findings["API server"]["level"] == "ok"
     assert findings["Clock"]["level"] == "ok"
