@@ -108,7 +108,8 @@ def observe(
     if quality is Quality.DEAD:
         # Dead long enough: an honest meter after a long silence may have moved by any amount, so its range decides.
         if Plausible(plausible.min_watts, plausible.max_watts).admits(sample, None):
-            return MeterState(sample, ageing.quality(sample, now), sample.watts)
+            quality = ageing.quality(sample, now)
+            return MeterState(sample, quality, _counted(state, sample, quality))
         return MeterState(state.accepted, Quality.DEAD, 0)
     in_range = Plausible(plausible.min_watts, plausible.max_watts).admits(sample, None)
     lower = min(state.watts, sample.watts) if in_range else state.watts
