@@ -104,11 +104,8 @@ def random_workload(rng: Random, index: int, fleet: Sequence[UnitView]) -> Workl
     kind = rng.choice(("Inference", "Inference", "Batch", "VirtualMachine"))
     replicas = 1 if kind == "VirtualMachine" else rng.choice((1, 2, 4, 8, 16, 40))
     gang = kind == "VirtualMachine" or _chance(rng, 20)
-    known = [u.unit for u in fleet]
-    running = {rng.choice(known): rng.randrange(1, replicas + 1)} if known and _chance(rng, 20) else {}
-    refused = {rng.choice(known): _refusal(rng)} if known and _chance(rng, 20) else {}
     spread = rng.choice((None, None, "Unit", "Site", "Region", "Country"))
-    return WorkloadView(
+    view = WorkloadView(
         uid=f"uid-{index:05}",
         namespace=f"tenant-{index % 7}",
         name=f"work-{index:05}",
@@ -124,8 +121,6 @@ def random_workload(rng: Random, index: int, fleet: Sequence[UnitView]) -> Workl
         confidential_required=_chance(rng, 10),
         splittable=kind == "Inference",
         gang=gang,
-        running=running,
-        refusals=refused,
         spread_over=spread,
         spread_max_per_domain=rng.choice((None, 1, 2, 5)) if spread else None,
         latency_regions=frozenset({"eu-west"}) if _chance(rng, 20) else None,
@@ -138,7 +133,17 @@ def random_workload(rng: Random, index: int, fleet: Sequence[UnitView]) -> Workl
         runs_until=NOW + timedelta(days=30) if kind == "Batch" else None,
         deadline=NOW + timedelta(hours=rng.choice((1, 200))) if kind == "Batch" else None,
         estimated_gpu_hours=Decimal(rng.choice((10, 480))) if kind == "Batch" else None,
-        avoid_units=frozenset(rng.sample(known, 1)) if known and _chance(rng, 5) else frozenset(),
+    )
+    return _among(rng, view, [u.unit for u in fleet]) if fleet else view
+
+
+def _among(rng: Random, view: WorkloadView, units: list[str]) -> WorkloadView:
+    """The workload with a history on some of the units."""
+    return replace(
+        view,
+        running={rng.choice(units): rng.randrange(1, view.replicas + 1)} if _chance(rng, 20) else {},
+        refusals={rng.choice(units): _refusal(rng)} if _chance(rng, 20) else {},
+        avoid_units=frozenset(rng.sample(units, 1)) if _chance(rng, 5) else frozenset(),
     )
 
 

@@ -73,7 +73,9 @@ def rules_of(spec: Body) -> SovereigntyRules:
         max_foreign_share_each_percent=decimal(ownership.get("maxForeignShareEachPercent")),
         max_foreign_share_total_percent=decimal(ownership.get("maxForeignShareTotalPercent")),
         exposures_deny=names(block(law, "exposures").get("deny")) or frozenset(),
-        certifications=tuple(CertificationRule(frozenset(c["anyOf"])) for c in law.get("certifications") or ()),
+        certifications=tuple(
+            CertificationRule(frozenset(c.get("anyOf") or ())) for c in law.get("certifications") or ()
+        ),
         residency=names(data.get("residency")),
         volume_residency=tuple(frozenset(v["residency"]) for v in volumes if v.get("residency")),
         encrypted_at_rest=bool(data.get("encryptedAtRest")) or any(v.get("encryptedAtRest") for v in volumes),

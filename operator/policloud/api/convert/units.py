@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from policloud.api.convert.values import Body, block, decimal
@@ -25,8 +24,6 @@ def unit_view(
     closed_detail: str = "",
     power_back_at: datetime | None = None,
     serves_virtual_machines: bool = True,
-    price_per_gpu_hour: Decimal | None = None,
-    latency_ms: Mapping[str, int] | None = None,
 ) -> UnitView:
     """Free capacity = what the unit's status reports as free, minus `reserved`.
 
@@ -36,27 +33,27 @@ def unit_view(
     spec, status = block(unit, "spec"), block(unit, "status")
     power, energy = block(status, "power"), block(status, "energy")
     storage = spec.get("storage") or ()
-    view = UnitView(
-        site=site,
-        unit=str(block(unit, "metadata").get("name", "")),
-        facts=facts,
-        pools=_pools(spec, status),
-        free_watts=max(0, int(power.get("freeWatts") or 0)),
-        total_watts=_total_watts(spec, power),
-        region=block(spec, "location").get("region"),
-        latency_ms=dict(latency_ms or {}),
-        price_per_kwh=decimal(energy.get("pricePerKWh")),
-        currency=str(energy.get("currency") or "EUR"),
-        price_per_gpu_hour=price_per_gpu_hour,
-        grams_per_kwh=energy.get("gramsPerKWh"),
-        storage_classes_gib=_capacity_by_class(storage),
-        encrypted_gib=sum(int(s.get("capacityGiB") or 0) for s in storage if s.get("encryptedAtRest")),
-        serves_virtual_machines=serves_virtual_machines,
-        closed=closed,
-        closed_detail=closed_detail,
-        power_back_at=power_back_at,
+    return _reserved(
+        UnitView(
+            site=site,
+            unit=str(block(unit, "metadata").get("name", "")),
+            facts=facts,
+            pools=_pools(spec, status),
+            free_watts=max(0, int(power.get("freeWatts") or 0)),
+            total_watts=_total_watts(spec, status),
+            region=block(spec, "location").get("region"),
+            price_per_kwh=decimal(energy.get("pricePerKWh")),
+            currency=str(energy.get("currency") or "EUR"),
+            grams_per_kwh=energy.get("gramsPerKWh"),
+            storage_classes_gib=_capacity_by_class(storage),
+            encrypted_gib=_capacity(s for s in storage if s.get("encryptedAtRest")),
+            serves_virtual_machines=serves_virtual_machines,
+            closed=closed,
+            closed_detail=closed_detail,
+            power_back_at=power_back_at,
+        ),
+        reserved,
     )
-    return _reserved(view, reserved)
 
 
 def _pools(spec: Body, status: Body) -> tuple[PoolView, ...]:
@@ -85,11 +82,25 @@ def _free_by_node(buckets: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
     return tuple(sorted((f for f in free if f > 0), reverse=True))
 
 
-def _total_watts(spec: Body, power: Body) -> int:
-    """What the limit leaves for GPUs after everything else, at full sources."""
-    limit = power.get("limitWatts") or block(spec, "electrical").get("limitWatts") or power.get("availableWatts") or 0
-    free = int(power.get("freeWatts") or 0)
-    return max(free, int(limit) - int(power.get("baseWatts") or 0))
+def _total_watts(spec: Body, status: Body) -> int:
+    """What the limit leaves for GPUs after everything else, at full sources; without a limit, what GPUs may draw.
+
+    A published status has no baseWatts: it is what is used beyond the rated draw of the GPUs in use.
+    """
+    power = block(status, "power")
+    rated = {p.get("name"): int(block(p, "power").get("maxWatts") or 0) for p in spec.get("pools") or ()}
+    pools = status.get("pools") or ()
+    limit = power.get("limitWatts") or block(spec, "electrical").get("limitWatts")
+    if not limit:
+        return sum(rated.get(p.get("name"), 0) * int(p.get("gpus") or 0) for p in pools)
+    in_use = sum(rated.get(p.get("name"), 0) * int(p.get("gpusUsed") or 0) for p in pools)
+    base = power.get("baseWatts")
+    other = int(power.get("usedWatts") or 0) - in_use if base is None else int(base)
+    return max(0, int(power.get("freeWatts") or 0), int(limit) - max(0, other))
+
+
+def _capacity(storage: Iterable[Mapping[str, Any]]) -> int:
+    return sum(int(s.get("capacityGiB") or 0) for s in storage)
 
 
 def _capacity_by_class(storage: Iterable[Mapping[str, Any]]) -> dict[str, int]:

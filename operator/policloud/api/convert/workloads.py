@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -55,15 +56,8 @@ def workload_view(
     `now` dates the end of a batch that states its work but no deadline: certificates must hold until then.
     """
     meta, spec = block(workload, "metadata"), block(workload, "spec")
-    demand = demand_of(spec, done=done)
-    gpu, placement, budget = block(spec, "gpu"), block(spec, "placement"), block(spec, "budget")
-    spread, latency = block(placement, "spread"), block(placement, "latency")
-    regions = latency.get("regions")
-    hours = decimal(block(spec, "batch").get("estimatedGPUHours"))
-    deadline = moment(block(spec, "batch").get("deadline"))
-    volumes = spec.get("storage") or ()
-    encrypt = bool(block(spec, "sovereignty", "data").get("encryptedAtRest"))
-    return WorkloadView(
+    demand, gpu = demand_of(spec, done=done), block(spec, "gpu")
+    view = WorkloadView(
         uid=str(meta.get("uid") or f"{meta.get('namespace')}/{meta.get('name')}"),
         namespace=str(meta.get("namespace", "")),
         name=str(meta.get("name", "")),
@@ -81,15 +75,46 @@ def workload_view(
         gang=demand.gang,
         running=dict(running or {}),
         refusals=dict(refusals or {}),
+        avoid_units=frozenset(avoid_units),
+    )
+    return _with_limits(_with_data(_with_wishes(view, spec), spec), spec, demand, now)
+
+
+def _with_wishes(view: WorkloadView, spec: Body) -> WorkloadView:
+    """What `placement` says."""
+    placement = block(spec, "placement")
+    spread, latency = block(placement, "spread"), block(placement, "latency")
+    regions = latency.get("regions")
+    return replace(
+        view,
         spread_over=spread.get("over"),
         spread_max_per_domain=spread.get("maxPerDomain"),
         latency_regions=frozenset(regions) if regions else None,
         latency_max_ms=latency.get("maxMilliseconds"),
         weights={**DEFAULT_WEIGHTS, **{k: int(v) for k, v in block(placement, "weights").items()}},
-        data=_sources(block(spec, "sovereignty", "data").get("sources") or ()),
+    )
+
+
+def _with_data(view: WorkloadView, spec: Body) -> WorkloadView:
+    """Where data lies, and the volumes of its own."""
+    volumes = spec.get("storage") or ()
+    data = block(spec, "sovereignty", "data")
+    encrypt = bool(data.get("encryptedAtRest"))
+    return replace(
+        view,
+        data=_sources(data.get("sources") or ()),
         storage_gib=_size(volumes),
         encrypted_storage_gib=_size(v for v in volumes if v.get("encryptedAtRest", encrypt)),
         storage_by_class_gib={c: _size(v for v in volumes if v.get("class") == c) for c in _classes(volumes)},
+    )
+
+
+def _with_limits(view: WorkloadView, spec: Body, demand: Demand, now: datetime) -> WorkloadView:
+    """What `budget` and the deadline allow."""
+    budget, job = block(spec, "budget"), block(spec, "batch")
+    hours, deadline = decimal(job.get("estimatedGPUHours")), moment(job.get("deadline"))
+    return replace(
+        view,
         runs_until=_end(now, demand, hours, deadline),
         deadline=deadline,
         estimated_gpu_hours=hours,
@@ -97,7 +122,6 @@ def workload_view(
         budget_currency=str(budget.get("currency") or "EUR"),
         max_grams_per_kwh=budget.get("maxGramsPerKWh"),
         unmeasured_limits=tuple(limit for limit in _UNMEASURED if limit in budget),
-        avoid_units=frozenset(avoid_units),
     )
 
 

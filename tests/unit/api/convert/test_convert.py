@@ -136,6 +136,14 @@ def test_a_unit() -> None:
     assert (view.storage_classes_gib, view.encrypted_gib) == ({"encrypted-nvme": 500, "scratch": 300}, 500)
 
 
+def test_what_a_unit_could_give_empty_is_known_from_what_it_publishes() -> None:
+    pools = [{"name": "l40s", "gpus": 32, "gpusUsed": 10}]
+    published = {"pools": pools, "power": {"limitWatts": 304_000, "usedWatts": 63_500, "freeWatts": 0}}
+    assert unit_view({**UNIT, "status": published}, site="s", facts=FACTS).total_watts == 304_000 - 60_000
+    silent = {"metadata": {}, "spec": {**UNIT["spec"], "electrical": None}, "status": {"pools": pools}}
+    assert unit_view(silent, site="s", facts=FACTS).total_watts == 32 * 350
+
+
 def test_a_unit_without_status_has_nothing_free() -> None:
     view = unit_view({**UNIT, "status": {}}, site="s", facts=FACTS, closed=Reason.UNIT_NOT_READY, closed_detail="new")
     assert (view.free_watts, view.pools[0].free_by_node, view.closed, view.closed_detail) == (
