@@ -88,6 +88,11 @@ class Routes:
                 self._to.units.queue.add(unit.key)
         self._to.planner.queue.add(PLAN_KEY)
 
+    def units_changed(self) -> None:
+        """What every unit says of the site as a whole has changed."""
+        for unit in own_units(self._store):
+            self._to.units.queue.add(unit.key)
+
     def replan(self) -> None:
         self._to.planner.queue.add(PLAN_KEY)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policloud.adapters.shell import Operator
+from policloud.site.hubside import add_hub
 from policloud.site.offers import add_journal
 from policloud.site.settings import SiteSettings
 from policloud.site.wiring import Process, assemble, operator
@@ -11,5 +12,5 @@ from policloud.site.wiring import Process, assemble, operator
 def build(settings: SiteSettings) -> tuple[Process, Operator]:
     """ConnectionConfigError if the site's own API server cannot be found."""
     process = assemble(settings)
-    add_journal(process)
+    add_hub(process, add_journal(process))
     return process, operator(process)
