@@ -106,6 +106,10 @@ class HubProcess:
                     {"metadata": meta, "spec": {"holderIdentity": site, "renewTime": meta["resourceVersion"]}}
                 )
 
+        for site in self.sites.silent():
+            if site not in sites:
+                self.sites.confirmed_quiet(site, self.clock.monotonic())
+
     def keys(self) -> list[Key]:
         """Every workload there is, or of which offers are left."""
         kind = str(resources.SOVEREIGN_WORKLOAD)

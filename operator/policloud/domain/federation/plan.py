@@ -277,9 +277,10 @@ def _scale_down(view: View, wanted: Wanted, touched: set[str]) -> list[Action]:
     """Fewer are wanted than stand: the least certain places give first, the longest running last."""
     if wanted.whole:
         return []
-    excess = sum(placed(view).values()) - wanted.replicas
+    staying = [o for o in view.offers if not o.leaving and still_counts(o, view.site(o))]
+    excess = sum(max(share(o), _runs(o)) for o in staying) - wanted.replicas
     actions: list[Action] = []
-    able = [o for o in view.offers if share(o) and not o.leaving and not o.withdrawn and o.uid not in touched]
+    able = [o for o in staying if share(o) and not o.withdrawn and o.uid not in touched]
     for offer in sorted((o for o in able if o.uid not in view.forged), key=_certainty):
         if excess <= 0:
             break
