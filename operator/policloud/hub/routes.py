@@ -29,12 +29,19 @@ class Routes:
     """One method a kind. `waiting()`: workloads without a place, looked at again when a unit changes."""
 
     def __init__(
-        self, controllers: Controllers, sites: Sites, book: OfferBook, waiting: Callable[[], Iterable[Key]]
+        self,
+        controllers: Controllers,
+        sites: Sites,
+        book: OfferBook,
+        waiting: Callable[[], Iterable[Key]],
+        *,
+        echoed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._to = controllers
         self._sites = sites
         self._book = book
         self._waiting = waiting
+        self._echoed = echoed
 
     def workload(self, body: Body) -> Routed:
         return [(self._to.workloads, key_of(body))]
@@ -48,6 +55,8 @@ class Routes:
         if site_of(namespace) is None:
             return
         yield self._to.orphans, (namespace, name)
+        if self._sites.units_changed(namespace):
+            yield self._to.memberships, (namespace, namespace.removeprefix(SITE_NAMESPACE_PREFIX))
         for offer in self._book.in_namespace(namespace):
             if offer.unit == name and not offer.final:
                 yield self._to.workloads, (offer.workload.namespace, offer.workload.name)
@@ -62,7 +71,10 @@ class Routes:
     def lease(self, body: Body) -> Routed:
         """A site was heard. Its membership says so where that is news."""
         site = self._sites.heard(body)
-        if site is not None:
+        if site is None:
+            return
+        self._echoed(site)
+        if self._sites.news(site):
             yield self._to.memberships, (SITE_NAMESPACE_PREFIX + site, site)
 
     def site_changed(self, site: str) -> None:

@@ -82,14 +82,14 @@ def assemble(settings: HubSettings, *, connection: Connection | None = None, clo
     sites = Sites(store, clock, settings.liveness)
     hub, orphans = build(settings, cluster=cluster, store=store, clock=clock, sites=sites, term=term, recorder=recorder)
     workloads = WorkloadReconciler(hub)
-    echo = EchoCheck(http, store, sites, lambda: term.epoch)
+    echo = EchoCheck(http, store, sites, term)
     memberships = MembershipReconciler(cluster, store, sites=sites, clock=clock, recorder=recorder, echo=echo)
     controllers = Controllers(
         workloads=Controller("workloads", guarded(workloads.reconcile), workers=32),
         memberships=Controller("memberships", guarded(memberships.reconcile), workers=4),
         orphans=Controller("orphans", guarded(orphans.reconcile), workers=1),
     )
-    routes = Routes(controllers, sites, hub.book, lambda: workloads.waiting)
+    routes = Routes(controllers, sites, hub.book, lambda: workloads.waiting, echoed=echo.heard)
     process = Process(
         settings=settings,
         connection=connection,

@@ -136,13 +136,15 @@ class HubLink:
 
     async def _connect(self, stop: asyncio.Event) -> None:
         namespace = self._settings.namespace
-        self._target = await load_target(self._local, namespace)
+        if self._target is None:
+            self._target = await load_target(self._local, namespace)
         file = self._join_file()
         if self._target is None and file is None:
             self._say(LinkReason.STAND_ALONE, "")
             await stop.wait()
             return
-        self._key = await load_key(self._local, namespace)
+        if self._key is None:
+            self._key = await load_key(self._local, namespace)
         target, client = await self._enter(file)
         line = await self._line_to(target, client)
         await self._log_in(line, target, client, file)
@@ -316,11 +318,8 @@ class HubLink:
             restored=restored,
             last_contact=self._clock.now() if connected or self.state.connected else self.state.last_contact,
         )
-        if (state.reason, state.message, state.connected) == (
-            self.state.reason,
-            self.state.message,
-            self.state.connected,
-        ):
+        same = (state.reason, state.connected) == (self.state.reason, self.state.connected)
+        if same and (state.message == self.state.message or reason in _DETAILED):
             return
         self.state = state
         (log.info if connected or reason in _QUIET else log.warning)("hub link: %s %s", reason, message)
@@ -336,6 +335,7 @@ class HubLink:
         return max(wait, min(fault.retry_after or 0.0, self._settings.longest_wait))
 
 
+_DETAILED = (LinkReason.HUB_UNREACHABLE, LinkReason.HUB_FAILING)  # each try fails in other words: no news
 _QUIET = (LinkReason.STAND_ALONE, LinkReason.CONNECTING, LinkReason.AWAITING_PREDECESSOR)
 
 

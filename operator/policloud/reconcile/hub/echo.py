@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from policloud.api.names import SITE_NAMESPACE_PREFIX
 from policloud.api.resources import LEASE, WORK_OFFER
 from policloud.domain.federation.epoch import HubStanding, echo_of, judge_hub
 from policloud.ports import Body, Cluster, NotFoundError
 from policloud.reconcile.hub.sites import SITE_LEASE, Sites
+from policloud.reconcile.hub.term import HubTerm
 from policloud.runtime.store import Store
 
 log = logging.getLogger(__name__)
@@ -18,27 +18,36 @@ _INDEX = "namespace"
 
 
 class EchoCheck:
-    """`epoch()` is the hub's own term. A suspicion from the store is verified with fresh reads before it counts."""
+    """A suspicion from the store is verified with fresh reads before it counts; until then nothing is placed."""
 
-    def __init__(self, cluster: Cluster, store: Store, sites: Sites, epoch: Callable[[], int]) -> None:
+    def __init__(self, cluster: Cluster, store: Store, sites: Sites, term: HubTerm) -> None:
         self._cluster = cluster
         self._store = store
         self._sites = sites
-        self._epoch = epoch
+        self._term = term
         store.add_index(str(WORK_OFFER), _INDEX, lambda body: (body["metadata"].get("namespace") or "",))
 
-    def suspicious(self, site: str) -> bool:
-        """Cheap, from memory: whether the echo is ahead of the offers that the store knows."""
+    def heard(self, site: str) -> None:
+        """A site has echoed: doubt it if that is ahead of what the store knows. Cheap, from memory."""
+        if self._term.epoch and self._suspicious(site) and site not in self._sites.restored:
+            self._sites.doubted.add(site)
+
+    def _suspicious(self, site: str) -> bool:
         offers = self._store.by_index(str(WORK_OFFER), _INDEX, SITE_NAMESPACE_PREFIX + site)
-        echo = self._sites.echo(site)
-        standing = judge_hub(echo, own_epoch=self._epoch(), own_sequence=highest_sequence(offers))
-        return standing is HubStanding.RESTORED
+        own = highest_sequence(offers)
+        return judge_hub(self._sites.echo(site), own_epoch=self._term.epoch, own_sequence=own) is HubStanding.RESTORED
 
     async def check(self, site: str) -> None:
         """Put the site into or out of `sites.restored`. ApiErrors pass."""
-        if not self.suspicious(site):
+        if not self._term.epoch:
+            await self._term.load()
+        if self._suspicious(site):
+            await self._verify(site)
+        else:
             self._sites.restored.discard(site)
-            return
+        self._sites.doubted.discard(site)
+
+    async def _verify(self, site: str) -> None:
         namespace = SITE_NAMESPACE_PREFIX + site
         try:
             lease = await self._cluster.get(LEASE, namespace, SITE_LEASE)  # first the echo, then what it speaks of
@@ -46,7 +55,7 @@ class EchoCheck:
             return
         offers = (await self._cluster.list(WORK_OFFER, namespace)).items
         echo = echo_of(lease["metadata"].get("annotations"))
-        standing = judge_hub(echo, own_epoch=self._epoch(), own_sequence=highest_sequence(offers))
+        standing = judge_hub(echo, own_epoch=self._term.epoch, own_sequence=highest_sequence(offers))
         if standing is HubStanding.CONSISTENT:
             self._sites.restored.discard(site)
         elif site not in self._sites.restored:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from policloud.api.names import HUB_MANAGER, SITE_NAMESPACE_PREFIX
-from policloud.api.resources import POLICLOUD_UNIT, SITE_MEMBERSHIP
+from policloud.api.names import HUB_MANAGER
+from policloud.api.resources import SITE_MEMBERSHIP
 from policloud.domain.conditions import Condition, merge
 from policloud.ports import Body, Clock, Cluster, NotFoundError, Recorder
 from policloud.reconcile.hub.echo import EchoCheck
@@ -69,10 +69,10 @@ class MembershipReconciler:
             generation=int(body["metadata"].get("generation") or 0),
             now=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
-        if conditions == existing.get("conditions"):
+        units = self._sites.units(name)
+        if conditions == existing.get("conditions") and units == existing.get("units", 0):
             return
         seen = last_seen(existing, conditions, now, self._sites.last_heard(name))
-        units = len(self._store.list(str(POLICLOUD_UNIT), SITE_NAMESPACE_PREFIX + name))
         status = status_of(existing, conditions, self._sites.echo(name), now=now, seen=seen, units=units)
         status["observedGeneration"] = body["metadata"].get("generation", 0)
         written = {

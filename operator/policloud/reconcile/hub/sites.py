@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from policloud.api.names import SITE_NAMESPACE_PREFIX
-from policloud.api.resources import SITE_MEMBERSHIP
+from policloud.api.resources import POLICLOUD_UNIT, SITE_MEMBERSHIP
 from policloud.domain.conditions import find
 from policloud.domain.federation.epoch import Echo, echo_of
 from policloud.domain.federation.liveness import Assessment, Heard, LivenessSettings, Reach, assess, next_change
@@ -39,6 +39,7 @@ class Sites:
         self._seen: dict[str, _Seen] = {}
         self._assessed: tuple[float, Assessment] | None = None
         self.restored: set[str] = set()  # sites that have seen a later hub than this one: it only reads
+        self.doubted: set[str] = set()  # … that seem to have: to be verified before anything is placed
 
     def heard(self, lease: Body) -> str | None:
         """Note a site's Lease; returns the site's name if it was renewed since last seen.
@@ -84,6 +85,25 @@ class Sites:
             self._heard[site] = replace(heard, seen_before=awaited, confirmed=None)
         self._assessed = None
 
+    def news(self, site: str) -> bool:
+        """Whether a renewal changes what the site's membership says; true for one in thousands."""
+        if site in self.doubted:
+            return True
+        status = (self._membership(site) or {}).get("status") or {}
+        reachable = find(status.get("conditions") or [], "Reachable")
+        return reachable is None or not reachable.is_true
+
+    def units(self, site: str) -> int:
+        """How many units the site publishes on this hub."""
+        units = self._store.list(str(POLICLOUD_UNIT), SITE_NAMESPACE_PREFIX + site)
+        return sum(1 for unit in units if (unit.get("spec") or {}).get("published"))
+
+    def units_changed(self, namespace: str) -> bool:
+        """Whether a membership there counts other units than there are."""
+        site = site_of(namespace)
+        membership = self._membership(site) if site else None
+        return bool(site and membership and (membership.get("status") or {}).get("units", 0) != self.units(site))
+
     def last_heard(self, site: str) -> float | None:
         """Seconds since the site was heard; None if not since the hub started."""
         heard = self._heard.get(site)
@@ -115,9 +135,11 @@ class Sites:
 
     @property
     def placing_allowed(self) -> bool:
-        """False while the hub awaits its sites' echoes after a start, suspects itself, or was restored."""
-        judged = self.assessment()
-        return not judged.holding and not judged.suspects_itself and not self.restored
+        """False while the hub awaits its sites' echoes after a start, or was restored (or may have been).
+
+        A hub that suspects itself still places new work where it hears somebody; it moves nothing.
+        """
+        return not self.assessment().holding and not self.restored and not self.doubted
 
     def _observed(self) -> dict[str, Heard]:
         observed: dict[str, Heard] = {}
