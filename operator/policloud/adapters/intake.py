@@ -104,6 +104,10 @@ class Intake:
         }
         return "; ".join(f"{kind}: {why}" for kind, why in reasons.items()) or None
 
+    def stale(self) -> str | None:
+        ages = self.sweeper.stale()
+        return "; ".join(f"{kind}: not listed for {age:.0f} s" for kind, age in ages.items()) or None
+
     def dead_watches(self) -> str | None:
         if dead := self.sweeper.dead():
             return f"{', '.join(dead)}: changes were not told within {self.sweeper.times.late:g} s, twice"

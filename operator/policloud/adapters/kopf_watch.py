@@ -50,13 +50,16 @@ class KopfWatch:
         self._resources = resources
         self._deliver = deliver
         self._name = name
+        self._home: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """To be called in the process's own loop: tokens are fetched there, also for Kopf."""
         if not self._resources:
             return
+        self._home = asyncio.get_running_loop()
         self._stopping.clear()
         self._thread = threading.Thread(target=self._live, name=f"kopf-{self._name}", daemon=True)
         self._thread.start()
@@ -110,7 +113,8 @@ class KopfWatch:
         return registry
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
-        token = await self._connection.token()
+        assert self._home is not None  # noqa: S101 - narrows the type
+        token = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._connection.token(), self._home))
         certificate = self._connection.client_certificate
         expiration = None
         if token is not None and token.valid_for is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -104,8 +104,8 @@ class Metrics:
 
     # -- hooks of the client, the sweep, the recorder and the watchdog
 
-    def request(self, verb: str, code: str, seconds: float) -> None:
-        self._requests.labels(code, verb).inc()
+    def request(self, verb: str, method: str, code: str, seconds: float) -> None:
+        self._requests.labels(code, method).inc()
         self._latency.labels(verb).observe(seconds)
 
     def missed(self, kind: str, change: str, count: int) -> None:
@@ -133,6 +133,10 @@ class Metrics:
 
     def follow_leader(self, name: str, is_leader: Callable[[], bool]) -> None:
         self._leader.labels(name).set_function(lambda: float(is_leader()))
+
+    def follow_lists(self, ages: Callable[[], Mapping[str, float]]) -> None:
+        """Report the age of each kind's last good list at each scrape."""
+        self.registry.register(_Ages(ages))
 
     def render(self) -> bytes:
         """The text exposition."""
@@ -173,3 +177,14 @@ class _Scraped(Collector):
             unfinished.add_metric((c.name,), total)
             longest.add_metric((c.name,), oldest)
         yield from (depth, unfinished, longest)
+
+
+class _Ages(Collector):
+    def __init__(self, ages: Callable[[], Mapping[str, float]]) -> None:
+        self._ages = ages
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily("policloud_list_age_seconds", "Since the last good list", labels=("kind",))
+        for kind, age in self._ages().items():
+            family.add_metric((kind,), age)
+        yield family

@@ -30,6 +30,7 @@ Route = Callable[[Body], Iterable[tuple[Controller, Key]]]
 
 _GRACE_SECONDS = 3.0
 _RESTART_SECONDS = 5.0
+_WAITING_SECONDS = 600.0
 EXIT_OK = 0
 EXIT_LOST = 1  # leadership lost, or a watch is dead: start afresh
 
@@ -204,12 +205,16 @@ class Operator:
         dog = self.watchdog
         self._probe.attach(dog)
         self._probe.metrics.follow(self._controllers, self.store)
+        self._probe.metrics.follow_lists(self._intake.sweeper.ages)
         dog.add_live("watches", self._intake.dead_watches)
         dog.add_live("workers", lambda: _stuck(self._controllers))
         dog.add_ready("sync", self._intake.missing)
+        dog.add_ready("lists", self._intake.stale)
+        dog.add_ready("queues", lambda: _waiting(self._controllers))
         dog.add_ready("API server", self._vitals.out_of_reach)
         if (elector := self._elector) is not None:
             self._probe.metrics.follow_leader(self.name, lambda: elector.is_leader)
+            dog.add_live("lease", lambda: _overdue(elector))
             dog.add_ready("lease", lambda: None if elector.is_leader or elector.holder else "no leader known yet")
 
 
@@ -220,6 +225,20 @@ def _stuck(controllers: Sequence[Controller]) -> str | None:
         if longest > c.deadline * 4 + 60:
             return f"a reconcile of {c.name} has been running for {longest:.0f} s, its deadline is {c.deadline:g} s"
     return None
+
+
+def _waiting(controllers: Sequence[Controller]) -> str | None:
+    """Keys that nobody gets to; a standby's wait for its turn to lead and do not count."""
+    late = {c.name: age for c in controllers if c.running and (age := c.queue.oldest_wait()) > _WAITING_SECONDS}
+    return "; ".join(f"{name}: the oldest key waits for {age:.0f} s" for name, age in late.items()) or None
+
+
+def _overdue(elector: LeaseElector) -> str | None:
+    """An elector that still thinks it leads long after its deadline hangs."""
+    age = elector.age
+    if not elector.leading.is_set() or age is None or age <= elector.seconds * 2:
+        return None
+    return f"not renewed for {age:.0f} s, and not given up"
 
 
 async def _either(stop: asyncio.Event, other: Awaitable[object]) -> None:

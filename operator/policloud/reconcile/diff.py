@@ -32,7 +32,7 @@ def needs_write(current: Body | None, wanted: Body, *, manager: str | None = Non
     """
     if current is None:
         return True
-    content = _content(wanted)
+    content = {subresource: wanted.get(subresource) or {}} if subresource else _content(wanted)
     if manager is None:
         return not _covers(current, content, None)
     owned = _owned(current, manager, subresource)

@@ -68,7 +68,7 @@ class LeaseElector:
         self.identity = identity
         self.leading = asyncio.Event()
         self._store = store
-        self._seconds = seconds
+        self.seconds = seconds
         self._renew_deadline = renew_deadline
         self._retry = retry
         self._timers = timers or LoopTimers()
@@ -135,10 +135,10 @@ class LeaseElector:
 
     def _next(self, current: LeaseRecord | None) -> LeaseRecord:
         if current is None:
-            return LeaseRecord(self.identity, self._seconds)
+            return LeaseRecord(self.identity, self.seconds)
         taken = current.holder != self.identity
         return replace(
-            current, holder=self.identity, seconds=self._seconds, transitions=current.transitions + (1 if taken else 0)
+            current, holder=self.identity, seconds=self.seconds, transitions=current.transitions + (1 if taken else 0)
         )
 
     def _observe(self, record: LeaseRecord | None) -> None:
@@ -167,4 +167,4 @@ class LeaseElector:
             async with asyncio.timeout(self._retry):
                 await self._store.replace(replace(self._observed, holder="", seconds=1))
         except (LeaseConflictError, LeaseUnavailableError, TimeoutError):
-            log.warning("the lease could not be given back; it expires in %d s", self._seconds)
+            log.warning("the lease could not be given back; it expires in %d s", self.seconds)

@@ -99,6 +99,15 @@ class Sweeper:
         """Kinds whose watch has two strikes."""
         return [name for name, kind in self._kinds.items() if kind.strikes >= _FATAL_STRIKES]
 
+    def ages(self) -> dict[str, float]:
+        """Seconds since each kind's last good list; kinds never listed are left out."""
+        now = self._timers.monotonic()
+        return {n: now - k.listed_at for n, k in self._kinds.items() if k.listed_at is not None}
+
+    def stale(self) -> dict[str, float]:
+        """Kinds not listed for twice the longest period, and for how long: what is in the store may be old."""
+        return {n: age for n, age in self.ages().items() if age > 2 * self.times.longest}
+
     def unsynced(self) -> dict[str, str]:
         """Kinds never listed yet, and why."""
         return {n: k.error or "not listed yet" for n, k in self._kinds.items() if k.listed_at is None}

@@ -60,6 +60,7 @@ class Controller:
         self.workers = workers
         self.deadline = deadline
         self.active = 0
+        self.running = False
         self._reconcile = reconcile
         self._timers = timers or LoopTimers()
         self._metrics: ControllerMetrics | None = None
@@ -72,9 +73,13 @@ class Controller:
 
     async def run(self) -> None:
         """Work until cancelled or until the queue is closed; keys in work are cancelled with it."""
-        async with asyncio.TaskGroup() as group:
-            for n in range(self.workers):
-                group.create_task(self._work(), name=f"{self.name}-{n}")
+        self.running = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                for n in range(self.workers):
+                    group.create_task(self._work(), name=f"{self.name}-{n}")
+        finally:
+            self.running = False
 
     async def _work(self) -> None:
         while True:

@@ -170,3 +170,16 @@ async def test_a_list_that_cannot_be_compared_is_a_failed_list_and_no_end() -> N
     await rig.clock.advance(60)
     assert rig.store.get("things", ("a", "a")) is not None
     await rig.end()
+
+
+async def test_old_lists_are_told() -> None:
+    rig = Rig()
+    await rig.clock.advance(10)
+    assert rig.sweeper.stale() == {}
+    rig.down = True
+    await rig.clock.advance(1800)
+    assert rig.sweeper.stale()["things"] > 1200
+    rig.down = False
+    await rig.clock.advance(60)
+    assert rig.sweeper.stale() == {}
+    await rig.end()

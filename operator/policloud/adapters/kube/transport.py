@@ -22,9 +22,9 @@ _NETWORK_ERRORS = (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecode
 
 
 class ClientMetrics(Protocol):
-    """Told about every request: verb as in RBAC, HTTP code or "<error>" if there was no answer."""
+    """Told about every request: verb as in RBAC, HTTP method and code, "<error>" if there was no answer."""
 
-    def request(self, verb: str, code: str, seconds: float) -> None: ...
+    def request(self, verb: str, method: str, code: str, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Transport:
             code = str(response.status)
         finally:
             if self._metrics is not None:
-                self._metrics.request(call.verb, code, asyncio.get_running_loop().time() - started)
+                self._metrics.request(call.verb, call.method, code, asyncio.get_running_loop().time() - started)
         return response
 
     def _http(self) -> aiohttp.ClientSession:
