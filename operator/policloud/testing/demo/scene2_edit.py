@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policloud.cli.fleet import spec, status
-from policloud.testing.demo.expectations import EU, Expectation
+from policloud.testing.demo.expectations import DIJON, EU, Expectation
 from policloud.testing.demo.scene import Probe, Scene
 from policloud.testing.demo.scene1_law import runs
 from policloud.testing.demo.stage import Stage
@@ -20,12 +20,12 @@ async def play(scene: Scene, stage: Stage) -> None:
     old_units = frozenset(before)
     where = ", ".join(sorted(before))
     await stage.world.edit(KEY, {"inference": {"replicas": MORE}})
-    everywhere = stage.units(Expectation(EU).units) | old_units
+    everywhere = stage.units(EU - DIJON) | old_units
     await scene.expect(
         f"replicas 3 → {MORE}: {MORE} pods, {where} kept", _scaled(stage, everywhere, old_units), within=30
     )
     old_units = frozenset(places(await stage.world.workload(KEY)))
-    lawful = stage.units(EU - old_units)
+    lawful = stage.units(EU - DIJON - old_units)
     law = (
         {"allow": ["EU"]}
         if lawful == stage.units(EU)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policloud.api.resources import POLICLOUD_UNIT, SOVEREIGN_WORKLOAD, WORK_OFFER
-from policloud.cli.fleet import condition, name, namespace_of, status
+from policloud.api.resources import LEASE, POLICLOUD_UNIT, SOVEREIGN_WORKLOAD, WORK_OFFER
+from policloud.cli.fleet import condition, name, namespace_of, spec, status
 from policloud.ports import Body
 from policloud.testing.demo.scene import Probe, Scene, together
 from policloud.testing.demo.stage import Stage, manifests, variant
@@ -32,9 +32,10 @@ async def play(scene: Scene, stage: Stage) -> None:
     )
     await scene.expect(f"all {len(before)} objects and pods on the sites are still there", _there(stage, before))
     await stage.start("hub-apiserver")
+    renewals = {s: await _renewal(stage, s) for s in stage.sites}
     await stage.start("hub")
     await together(
-        *(scene.expect(f"the hub hears {s} again", _heard(stage, s), within=45) for s in stage.sites),
+        *(scene.expect(f"{s} reports to the hub again", _heard(stage, s, renewals[s]), within=45) for s in stage.sites),
     )
     await scene.expect("every offer still runs under the acceptance it had", _same_offers(stage, offers), within=30)
     await scene.expect("the hub places new work again", await _places_again(stage), within=60)
@@ -103,8 +104,18 @@ def _runs(stage: Stage, site: str, workload: Body) -> Probe:
     return probe
 
 
-def _heard(stage: Stage, site: str) -> Probe:
+async def _renewal(stage: Stage, site: str) -> str:
+    """When the site renewed its Lease last, as it stands on the hub; compared, never read as a time."""
+    lease = await stage.world.hub.get(LEASE, f"site-{site}", "policloud-site")
+    return str(spec(lease).get("renewTime"))
+
+
+def _heard(stage: Stage, site: str, before: str) -> Probe:
+    """The Lease is renewed anew, and the hub says reachable."""
+
     async def probe() -> str | None:
+        if await _renewal(stage, site) == before:
+            return "its Lease is not renewed since"
         state = await stage.world.reachable(site)
         return None if state == "True" else f"Reachable={state}"
 

@@ -1,4 +1,4 @@
-"""The order of the scenes, and what happens when one cannot be played to its end."""
+"""Which scenes play when, and what happens when one cannot be played to its end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from policloud.testing.demo.scene import Check, Scene
 from policloud.testing.demo.stage import Stage
 
 SCENES: tuple[ModuleType, ...] = (scene1_law, scene2_edit, scene3_wind, scene4_mandate, scene5_hub, scene6_cut)
+# Scenes of one act play at the same time, each on sites of its own: 6 cuts off Dijon, whose owner admits none of the
+# work that 2, 3 and 4 move about. Scenes of one track follow each other.
+ACTS: tuple[tuple[tuple[int, ...], ...], ...] = (((1,),), ((2, 3, 4), (6,)), ((5,),))
 MOST_SECONDS = 180.0
 
 
@@ -33,17 +36,28 @@ def scenes(clock: Clock, listener: Listener) -> list[Scene]:
 
 
 async def perform(stage: Stage, played: list[Scene], listener: Listener) -> None:
-    """One scene after the other; a broken one fails and the next is played all the same."""
-    for scene, module in zip(played, SCENES, strict=True):
-        begun = stage.clock.monotonic()
-        listener.begins(scene)
-        try:
-            async with asyncio.timeout(MOST_SECONDS):
-                await module.play(scene, stage)
-        except (ApiError, TimeoutError, LookupError, ValueError, OSError, RuntimeError) as error:
-            scene.record("the scene is played to its end", f"{type(error).__name__}: {error}")
-        scene.seconds = stage.clock.monotonic() - begun
-        await listener.ended(scene)
+    """Act by act; a broken scene fails and the next is played all the same."""
+    for act in ACTS:
+        async with asyncio.TaskGroup() as tracks:
+            for track in act:
+                tracks.create_task(_track(stage, [s for s in played if s.number in track], listener))
+
+
+async def _track(stage: Stage, played: list[Scene], listener: Listener) -> None:
+    for scene in played:
+        await _play(stage, scene, listener)
+
+
+async def _play(stage: Stage, scene: Scene, listener: Listener) -> None:
+    begun = stage.clock.monotonic()
+    listener.begins(scene)
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            await SCENES[scene.number - 1].play(scene, stage)
+    except (ApiError, TimeoutError, LookupError, ValueError, OSError, RuntimeError) as error:
+        scene.record("the scene is played to its end", f"{type(error).__name__}: {error}")
+    scene.seconds = stage.clock.monotonic() - begun
+    await listener.ended(scene)
 
 
 def all_hold(played: list[Scene]) -> bool:

@@ -31,7 +31,7 @@ class Show:
         self._clock = clock
         self._fleet = Fleet()
         self._played: Sequence[Scene] = ()
-        self._current: Scene | None = None
+        self._current: list[Scene] = []
         self._stale = False
         self._live: Live | None = None
 
@@ -89,20 +89,20 @@ class Show:
             "",
             workloads_table(workload_rows(self._fleet.workloads), now),
         ]
-        if self._current is not None:
-            parts += ["", scene_line(self._current, running=True)]
+        parts += ["", *(scene_line(s, running=True) for s in self._current)]
         self._live.update(Group(*parts), refresh=True)
 
     def _begins(self, scene: Scene) -> None:
-        self._current = scene
+        self._current.append(scene)
         self._console.print(Text(f"\n{scene.number}. {scene.title}", style="bold"))
         self._console.print(Text(f"   expected: {scene.expectation}", style=FAINT))
         self._draw()
 
-    def _checked(self, _scene: Scene, check: Check) -> None:
-        self._console.print(check_line(check))
+    def _checked(self, scene: Scene, check: Check) -> None:
+        self._console.print(check_line(scene, check))
 
     async def _ended(self, scene: Scene) -> None:
+        self._current.remove(scene)
         for note in scene.notes:
             self._console.print(Text(f"   - not played here: {note}", style=WAITING))
         self._console.print(scene_line(scene))
@@ -111,9 +111,9 @@ class Show:
             self.snapshot()
 
 
-def check_line(check: Check) -> Text:
+def check_line(scene: Scene, check: Check) -> Text:
     mark = ("✓", GOOD) if check.ok else ("✗", BAD)
-    line = Text.assemble("   ", mark, f" {check.text}", (f"  {check.seconds:.1f} s", FAINT))
+    line = Text.assemble((f"{scene.number}  ", FAINT), mark, f" {check.text}", (f"  {check.seconds:.1f} s", FAINT))
     if check.found:
         line.append(f"\n       found: {check.found}", style=BAD)
     return line

@@ -59,7 +59,7 @@ async def test_what_does_not_come_fails_with_what_was_found() -> None:
     played = scene()
     assert not await played.expect("pods run", never, within=2)
     assert played.checks == [Check("pods run", ok=False, seconds=pytest.approx(2.1), found="2 of 3 pods")]
-    assert "found: 2 of 3 pods" in check_line(played.checks[0]).plain
+    assert "found: 2 of 3 pods" in check_line(played, played.checks[0]).plain
 
 
 async def test_an_api_server_that_is_away_is_an_objection_not_a_crash() -> None:
@@ -99,6 +99,7 @@ async def test_a_broken_scene_fails_and_the_next_is_played(monkeypatch: pytest.M
         played.record("fine", None)
 
     modules = [SimpleNamespace(TITLE=t, EXPECTATION="", play=p) for t, p in (("a", broken), ("b", good))]
+    monkeypatch.setattr(script, "ACTS", (((1,),), ((2,),)))
     monkeypatch.setattr(script, "SCENES", cast(tuple[ModuleType, ...], tuple(modules)))
 
     async def ended(_scene: Scene) -> None:
@@ -111,6 +112,10 @@ async def test_a_broken_scene_fails_and_the_next_is_played(monkeypatch: pytest.M
     assert [s.ok for s in played] == [False, True]
     assert played[0].checks[0].found == "LookupError: no such unit"
     assert not all_hold(played)
+
+
+def test_every_scene_is_played_once() -> None:
+    assert sorted(n for act in script.ACTS for track in act for n in track) == list(range(1, len(script.SCENES) + 1))
 
 
 def test_every_sample_has_its_expectation() -> None:
