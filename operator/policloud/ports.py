@@ -188,7 +188,10 @@ class Recorder(Protocol):
 
 
 class Solver(Protocol):
-    """Where the missing replicas go. Pure: same snapshot, same decision."""
+    """Where the missing replicas go. Pure: same snapshot, same decision.
+
+    A solver that preempts says so in further fields of Decision; nothing that runs is moved by this one.
+    """
 
     def solve(self, snapshot: Snapshot) -> Decision: ...
 

@@ -45,7 +45,7 @@ _TEXTS: Final[dict[Reason, Callable[[Blocker], str]]] = {
     Reason.REFUSED_BY_MANDATE: lambda b: f"have the owner admit it ({b.measured})",
     Reason.REFUSED_BY_SITE: lambda b: f"have the site take it ({b.measured})",
     Reason.INSUFFICIENT_POWER: lambda b: f"{b.margin.lstrip('-')} more for GPUs",
-    Reason.SPREAD_LIMIT: lambda b: f"drop {b.required}",
+    Reason.SPREAD_LIMIT: lambda b: "allow more than " + b.required.removeprefix("at most "),
 }
 # These change which GPUs are asked for, so room must be counted with the new demand
 _LOOSER_GPUS: Final = frozenset(
@@ -115,6 +115,8 @@ def _present(
     if len(found) != 1:
         return None
     blocker = found[0]
+    if blocker.reason is Reason.SPREAD_LIMIT and not task.workload.splittable:
+        return None  # whole on one unit: nothing that an edit could change
     if unit.unit in task.workload.refusals and blocker.reason in _NO_ROOM:
         return None  # the site's word: only it knows what would help
     if blocker.reason in {Reason.NEVER_FITS, Reason.INSUFFICIENT_GPUS}:

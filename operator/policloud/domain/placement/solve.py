@@ -82,16 +82,17 @@ class _Round:
             self._commit(task, self._plan_cheapest(task, candidates, replicas), replicas)
 
     def _candidates(self, task: Task) -> list[int]:
-        """Units with room for a step of the workload now, cheapest first."""
-        need = task.at_once()
-        fitting = []
-        for index in task.row.open:
-            unit = self.units[index]
-            if self.room(task.row.request, index).replicas < need or not task.home(unit, index):
-                continue
-            if task.spread.left(unit) >= need and not task.asked_not_to(unit, self.now):
-                fitting.append(index)
+        """Units that take a step of the workload now, cheapest first."""
+        fitting = [index for index in task.row.open if self._takes(task, index)]
         return sorted(fitting, key=lambda i: (self.cost(task, i), i))
+
+    def _takes(self, task: Task, index: int) -> bool:
+        """Whether nothing stands against a step of the workload there: the short form of `blockers`."""
+        need = task.at_once()
+        if self.room(task.row.request, index).replicas < need:
+            return False
+        unit = self.units[index]
+        return task.spread.left(unit) >= need and task.home(unit, index) and not task.asked_not_to(unit, self.now)
 
     def _place_whole(self, task: Task, candidates: list[int], replicas: int) -> None:
         """On one unit: that which takes most of what is wanted; of equals the cheapest."""
@@ -184,7 +185,9 @@ class _Round:
     def blockers(self, task: Task, index: int) -> tuple[Blocker, ...]:
         """What stands against one more step of the workload there at this moment."""
         known = task.blockers.get(index)
-        if known is None:
+        if known is None and self._takes(task, index):
+            known = task.blockers[index] = ()
+        elif known is None:
             room = self.room(task.row.request, index)
             found = blockers_now(task, self.units[index], index, capacity=self.capacity[index], room=room, now=self.now)
             known = task.blockers[index] = tuple(found)
@@ -205,11 +208,13 @@ class _Round:
 
     def room(self, request: Request, index: int) -> Room:
         """Room of the unit now; remembered until something is taken from it."""
-        known = self._rooms.setdefault(request, {})
-        version = self.capacity[index].version
+        known = self._rooms.get(request)
+        if known is None:
+            known = self._rooms[request] = {}
+        capacity = self.capacity[index]
         entry = known.get(index)
-        if entry is None or entry[0] != version:
-            entry = known[index] = (version, self.capacity[index].room(request))
+        if entry is None or entry[0] != capacity.version:
+            entry = known[index] = (capacity.version, capacity.room(request))
         return entry[1]
 
 

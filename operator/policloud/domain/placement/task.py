@@ -61,6 +61,8 @@ class Task:
 
     def asked_not_to(self, unit: UnitView, now: datetime) -> bool:
         """Whether the unit has refused, for now, or is being left."""
+        if not self.workload.refusals and not self.workload.avoid_units:
+            return False
         refusal = self.workload.refusals.get(unit.unit)
         refused = refusal is not None and (refusal.until is None or refusal.until > now)
         return refused or unit.unit in self.workload.avoid_units

@@ -367,6 +367,11 @@ class TestWords:
         ({"memory_gib": 80}, [unit("nord-1", 8)], "ask for 48 GiB of GPU memory: nord-1 takes it"),
         ({"gpus_per_replica": 16}, [unit("nord-1", 5)], "ask for 5 GPUs per replica: nord-1 takes it"),
         ({"max_grams_per_kwh": 20}, [unit("nord-1", 8)], "accept 50 g/kWh: nord-1 takes it"),
+        (
+            {"replicas": 3, "spread_over": "Site", "spread_max_per_domain": 1},
+            [unit("nord-1", 8)],
+            "allow more than 1 per site: nord-1 takes all 2 replicas",
+        ),
         ({}, [unit("nord-1", 8, watts=100)], "250 W more for GPUs: nord-1 takes it"),
         (
             {"replicas": 8, "kind": "Batch", "splittable": False, "gang": True},

@@ -11,7 +11,7 @@ import yaml
 
 from policloud.api.convert import facts_on_hub, unit_view, workload_view
 from policloud.domain.placement.explain import waiting_reason
-from policloud.domain.placement.model import Decision, Snapshot, UnitView
+from policloud.domain.placement.model import Decision, Refusal, Snapshot, UnitView
 from policloud.domain.placement.solve import GreedySolver
 from policloud.testing.demo.expectations import ON_THE_HUB
 from policloud.testing.placement_check import violations
@@ -58,10 +58,29 @@ def fleet() -> list[UnitView]:
     return views
 
 
+def refusals(work: dict[str, Any]) -> dict[str, Refusal]:
+    """What owners' mandates say no to, as the sites would answer."""
+    tenant, class_ = work["metadata"]["namespace"], work["spec"]["class"]
+    data = work["spec"]["sovereignty"]["data"]["classification"]
+    refused = {}
+    for folder in (p for p in (SAMPLES / "fleet").iterdir() if p.is_dir()):
+        site = documents(folder / "site.yaml")
+        mandates, units = ([d for d in site if d["kind"] == kind] for kind in ("SiteMandate", "PolicloudUnit"))
+        admitted = any(
+            tenant in [t["tenant"] for t in m["spec"]["tenants"]]
+            and class_ in m["spec"].get("classes", [class_])
+            and data in m["spec"].get("dataClassifications", [data])
+            for m in mandates
+        )
+        if not admitted:
+            refused |= {u["metadata"]["name"]: Refusal("RefusedByMandate: tenant", None) for u in units}
+    return refused
+
+
 @pytest.fixture(scope="module")
 def decided() -> tuple[Snapshot, Decision]:
     found = [d for path in sorted((SAMPLES / "workloads").glob("*.yaml")) for d in documents(path)]
-    works = tuple(workload_view(d, now=NOW) for d in found if d["kind"] == "SovereignWorkload")
+    works = tuple(workload_view(d, now=NOW, refusals=refusals(d)) for d in found if d["kind"] == "SovereignWorkload")
     snapshot = Snapshot(NOW, tuple(fleet()), works)
     return snapshot, GreedySolver().solve(snapshot)
 
