@@ -274,7 +274,7 @@ def unit(name: str, *, country: str = "FR", source: str = "grid", namespace: str
         "kind": "PolicloudUnit",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "model": "P16",
+            "model": "Custom",
             "location": {"country": country, "timeZone": "Europe/Paris"},
             "operator": {"name": "Test", "jurisdiction": country},
             "ownership": [
@@ -330,11 +330,13 @@ def node(name: str, pool: str) -> Body:
     }
 
 
-def mandate(*tenants: str, name: str = "all", notice: int = 60, **spec: Any) -> Body:
+def mandate(
+    *tenants: str, name: str = "all", notice: int = 60, namespace: str = SYSTEM, **spec: Any
+) -> Body:
     return {
         "apiVersion": resources.API_VERSION,
         "kind": "SiteMandate",
-        "metadata": {"name": name, "namespace": SYSTEM},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "tenants": [{"hub": HUB, "tenant": t} for t in tenants],
             "withdrawalNoticeSeconds": notice,

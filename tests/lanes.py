@@ -1,0 +1,174 @@
+"""A lane: one hub and two sites of their own on shared API servers, running as tasks under faults, crashing at will."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from federated import HubProcess, SiteProcess, inference, mandate, membership, node, unit
+from hunted import Gate, GatedCluster
+from policloud.api import resources
+from policloud.domain.federation.keys import SigningKey
+from policloud.ports import Body, Clock, Cluster, ConflictError, NotFoundError
+from policloud.testing.faults import QUIET, CrashError, FaultyCluster, Schedule
+
+SCALE = 0.01
+_PAUSE = 0.01
+
+
+class Lane:
+    """`hub` and `sites` are API servers; names carry `tag`, so that lanes do not meet."""
+
+    def __init__(self, tag: str, hub: Cluster, sites: dict[str, Cluster], clock: Clock) -> None:
+        self.tag, self.clock, self.gate = tag, clock, Gate()
+        self.hub_api = GatedCluster(hub, "hub", self.gate)
+        self.apis = {f"{name}{tag}": GatedCluster(api, name, self.gate) for name, api in sites.items()}
+        self.keys = {n: SigningKey(n.encode().ljust(32, b"0")) for n in self.apis}
+        self.tenant = f"town-{tag}"
+        self.system = f"system-{tag}"
+        self.schedule, self.crashes = QUIET, False
+        self.failed: BaseException | None = None
+        self.lives = 0
+        self.said: list[Any] = []
+        self._seeds = itertools.count()
+        self._rng = random.Random(tag)
+
+    async def set_up(self) -> None:
+        await self._namespace(self.hub_api, self.tenant)
+        await self._namespace(self.hub_api, "policloud-system")
+        for name, api in self.apis.items():
+            await self._namespace(self.hub_api, f"site-{name}")
+            await self._namespace(api, self.system)
+            mine = unit(f"{name}-1", country="FR" if name.startswith("alpha") else "ES", namespace=self.system)
+            await api.create(resources.POLICLOUD_UNIT, mine)
+            for n in range(2):
+                body = node(f"{name}-n{n}", f"{name}-1")
+                made = await api.create(resources.NODE, body)
+                await api.replace(resources.NODE, {**made, "status": body["status"]}, subresource="status")
+            await api.create(resources.SITE_MANDATE, mandate(self.tenant, notice=1, namespace=self.system))
+            await self.hub_api.create(resources.SITE_MEMBERSHIP, membership(name, self.keys[name], [mine]))
+
+    async def run(self, seed: int, story: Callable[[Lane], Awaitable[None]], faults: Schedule, *, crashes: bool) -> None:
+        """Everybody works at once under faults while `story` is told; a violated invariant ends it."""
+        self.schedule, self.crashes, self._rng = replace(faults, seed=seed), crashes, random.Random(seed)
+        self._seeds = itertools.count(seed * 1000)
+        tasks = [asyncio.create_task(self._live(self._hub_life))]
+        tasks += [asyncio.create_task(self._live(lambda name=name: self._site_life(name))) for name in self.apis]
+        telling = asyncio.create_task(story(self))
+        try:
+            done, _ = await asyncio.wait({*tasks, telling}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (*tasks, telling):
+                task.cancel()
+            await asyncio.gather(*tasks, telling, return_exceptions=True)
+
+    # -- what a story does
+
+    async def submit(self, name: str, replicas: int, **options: Any) -> None:
+        self.gate.asked[self.tenant, name] = replicas
+        await self.hub_api.create(resources.SOVEREIGN_WORKLOAD, inference(name, self.tenant, replicas, **options))
+
+    async def edit(self, name: str, change: dict[str, Any]) -> None:
+        wanted = (change.get("inference") or {}).get("replicas", 0)
+        key = (self.tenant, name)
+        self.gate.asked[key] = max(self.gate.asked[key], wanted)  # what runs goes on until less is accepted
+        await self.hub_api.merge_patch(resources.SOVEREIGN_WORKLOAD, self.tenant, name, {"spec": change})
+
+    async def delete(self, name: str) -> None:
+        await self.hub_api.delete(resources.SOVEREIGN_WORKLOAD, self.tenant, name)
+
+    async def until(self, what: str, condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
+        end = self.clock.monotonic() + seconds
+        while not await condition():
+            if self.clock.monotonic() > end:
+                raise AssertionError(f"lane {self.tag}: not within {seconds} s: {what}; {await self.tell()}")
+            await self.clock.sleep(_PAUSE * 2)
+
+    async def status(self, name: str) -> dict[str, Any]:
+        body = await self.hub_api.get(resources.SOVEREIGN_WORKLOAD, self.tenant, name)
+        return body.get("status") or {}
+
+    async def running(self, name: str, replicas: int) -> bool:
+        status = await self.status(name)
+        ready = [c for c in status.get("conditions") or () if c["type"] == "Ready"]
+        up = bool(ready) and ready[0]["status"] == "True" and status.get("readyReplicas") == replicas
+        return up and self.count(name) == replicas
+
+    def count(self, name: str) -> int:
+        """Replicas that run at all sites, by the gate."""
+        return sum(
+            b["spec"]["inference"]["replicas"]
+            for (_, _, local), b in self.gate.local.items()
+            if local.rpartition("-")[0] == name and b["metadata"]["labels"]["policloud.io/tenant"] == self.tenant
+        )
+
+    async def gone(self, name: str) -> bool:
+        try:
+            await self.hub_api.get(resources.SOVEREIGN_WORKLOAD, self.tenant, name)
+        except NotFoundError:
+            return self.count(name) == 0
+        return False
+
+    def offers(self, name: str) -> list[Body]:
+        found = self.gate.offers.values()
+        return [o for o in found if o["spec"]["workload"]["namespace"] == self.tenant and o["spec"]["workload"]["name"] == name]
+
+    async def tell(self) -> str:
+        lines = [f"{o['metadata']['namespace']}/{o['metadata']['name']}: {o['spec']['sequence']}, {o['spec']['withdrawn']}, "
+                 f"{o['spec']['release']}, {o.get('status')}" for o in self.gate.offers.values()]
+        return "\n".join([*lines, f"the hub said last: {self.said}", f"local: {[*self.gate.local]}"])
+
+    # -- lives
+
+    async def _live(self, life: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            with contextlib.suppress(CrashError):
+                await life()
+            self.lives += 1
+
+    def _faulty(self, cluster: Cluster) -> FaultyCluster:
+        after = self._rng.randrange(3, 25) if self.crashes and self._rng.random() < 0.7 else None
+        schedule = replace(self.schedule, seed=next(self._seeds))
+        return FaultyCluster(cluster, schedule, clock=self.clock, crash_after=after)
+
+    async def _hub_life(self) -> None:
+        process = HubProcess(self._faulty(self.hub_api), self.clock, scale=SCALE, tenants=[self.tenant])
+        while True:
+            await self._turn(process.sync)
+            process.hear(*self.apis)
+            self.said = await asyncio.gather(*(process.reconcile(key) for key in process.keys()))
+            await self.clock.sleep(_PAUSE)
+
+    async def _site_life(self, name: str) -> None:
+        process = SiteProcess(
+            name,
+            self._faulty(self.apis[name]),
+            self._faulty(self.hub_api),
+            self.clock,
+            self.keys[name],
+            system=self.system,
+            scale=SCALE,
+        )
+        while True:
+            await self._turn(process.sync)
+            await asyncio.gather(*(process.reconcile(key) for key in process.keys()))
+            await self._turn(process.play)
+            await self._turn(process.publish)
+            await self.clock.sleep(_PAUSE)
+
+    async def _turn(self, work: Callable[[], Awaitable[None]]) -> None:
+        from policloud.ports import ApiError  # noqa: PLC0415
+
+        with contextlib.suppress(ApiError):
+            await work()
+
+    async def _namespace(self, api: GatedCluster, name: str) -> None:
+        with contextlib.suppress(ConflictError):
+            await api.create(resources.NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
