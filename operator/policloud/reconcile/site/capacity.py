@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 
 from policloud.api import resources
 from policloud.domain.power.headroom import (
@@ -107,9 +108,14 @@ class UnitState:
         return self.power.free if self.power else 0
 
     def fixed_watts(self, sheddable: Collection[Key]) -> int:
-        """GPU draw that cutting the `sheddable` workloads does not end: foreign pods, promises, pods that are stuck."""
-        others = sum(h.gpu_watts for h in self.holdings if h.workload not in sheddable)
-        return self.foreign_watts + others + sum(h.stuck_watts for h in self.holdings if h.workload in sheddable)
+        """GPU draw that cutting the `sheddable` workloads does not end: foreign pods, promises, pods that are stuck.
+
+        Pods of a workload that is gone or holds nothing any more are ending already: stopping others for their sake
+        would stop what is more important than they were.
+        """
+        others = sum(h.gpu_watts for h in self.holdings if h.workload not in sheddable and h.granted_gpus)
+        ending = sum(h.stuck_watts for h in self.holdings if h.workload in sheddable or not h.granted_gpus)
+        return self.foreign_watts + others + ending
 
     def watts_per_gpu(self, workload: WorkloadSpec) -> int:
         """Rated draw of the hungriest GPU of this unit that the workload accepts."""
@@ -133,8 +139,21 @@ def own_units(store: Store) -> list[UnitSpec]:
     return [*first.values()]
 
 
+_KINDS = (
+    resources.POLICLOUD_UNIT,
+    resources.ENERGY_SOURCE,
+    resources.SOVEREIGN_WORKLOAD,
+    resources.NODE,
+    resources.POD,
+    resources.NAMESPACE,
+)
+
+
 class CapacityReader:
-    """Derives capacity from the store. Hold the site's decision lock from `read` to the write that uses it."""
+    """Derives capacity from the store. Hold the site's decision lock from `read` to the write that uses it.
+
+    What was derived is kept until an object of a kind that it depends on, a reading or a promise changes.
+    """
 
     def __init__(
         self,
@@ -148,14 +167,28 @@ class CapacityReader:
         self._book = book
         self._ours = ours
         self.promises = promises
+        self._kept: tuple[int, tuple[Promise, ...], Capacity] | None = None
+        for resource in _KINDS:
+            store.subscribe(str(resource), self._drop)
+
+    def _drop(self, _: Body) -> None:
+        self._kept = None
 
     def read(self, *, without: Collection[Key] = ()) -> Capacity:
         """Capacity as if the workloads in `without` held nothing (to decide afresh what one may hold)."""
+        promised = tuple(self.promises())
+        if without:
+            return self._derive(promised, without)
+        if self._kept is None or self._kept[:2] != (self._book.revision, promised):
+            self._kept = (self._book.revision, promised, self._derive(promised, ()))
+        return self._kept[2]
+
+    def _derive(self, promised: Sequence[Promise], without: Collection[Key]) -> Capacity:
         units = own_units(self._store)
         claims = claim(units, self._store.list(str(resources.NODE)))
         shares = self._shares(units)
         pods = [p for b in self._store.list(str(resources.POD)) if (p := bound_pod(b)) and p.workload not in without]
-        grants = self._grants(without)
+        grants = self._grants(promised, without)
         return Capacity(
             {u.name: self._unit(u, claims, shares, pods, grants.get(u.name, {})) for u in units}, claims.contested
         )
@@ -182,7 +215,7 @@ class CapacityReader:
             result |= split(available, claims)
         return result
 
-    def _grants(self, without: Collection[Key]) -> dict[str, dict[Key, _Grant]]:
+    def _grants(self, promised: Iterable[Promise], without: Collection[Key]) -> dict[str, dict[Key, _Grant]]:
         """By unit, then by workload: what it was granted there, promises included."""
         grants: dict[str, dict[Key, _Grant]] = {}
         seen: dict[Key, int] = {}
@@ -198,7 +231,7 @@ class CapacityReader:
                 grants.setdefault(p.unit, {})[spec.key] = _Grant(
                     spec, p.replicas, gpus, p.state, federated=ref is not None
                 )
-        for promise in self.promises():
+        for promise in promised:
             if promise.workload in without or seen.get(promise.workload, -1) >= promise.sequence:
                 continue
             known = grants.setdefault(promise.unit, {})
@@ -229,7 +262,8 @@ class CapacityReader:
         foreign = [p for p in bound if p.workload is None]
         # Pods of a workload that has no grant here any more still draw: they count as a holding without replicas.
         keys = {*grants, *(p.workload for p in bound if p.workload is not None)}
-        holdings = tuple(_holding(unit, k, grants.get(k), bound, by_name) for k in sorted(keys))
+        pods_of = _grouped(bound, lambda p: p.workload)
+        holdings = tuple(_holding(unit, k, grants.get(k), pods_of.get(k, ()), by_name) for k in sorted(keys))
         free = _free(unit, [n for n in nodes if n.name not in closed], bound, holdings, grants)
         pools = tuple(_pool_state(p, nodes, bound, free) for p in unit.pools)
         unread, unknown = self._missing(unit)
@@ -274,10 +308,16 @@ class _Grant:
         return tuple(p for p in unit.pools if not self.products or p.product in self.products)
 
 
+def _grouped(pods: Iterable[BoundPod], by: Callable[[BoundPod], Key | str | None]) -> dict[Any, list[BoundPod]]:
+    groups: dict[Any, list[BoundPod]] = {}
+    for pod in pods:
+        groups.setdefault(by(pod), []).append(pod)
+    return groups
+
+
 def _holding(
-    unit: UnitSpec, key: Key, grant: _Grant | None, bound: Sequence[BoundPod], nodes: Mapping[str, Claimed]
+    unit: UnitSpec, key: Key, grant: _Grant | None, mine: Sequence[BoundPod], nodes: Mapping[str, Claimed]
 ) -> Holding:
-    mine = [p for p in bound if p.workload == key]
     held = Holding(
         workload=key,
         federated=grant.federated if grant else False,
@@ -310,10 +350,9 @@ def _free(
     grants: Mapping[Key, _Grant],
 ) -> dict[str, int]:
     """Free GPUs of each node that takes work, after room was kept for what is granted but not bound yet."""
+    on = _grouped(bound, lambda p: p.node)
     free = {
-        n.name: max(0, n.allocatable_gpus - sum(p.gpus for p in bound if p.node == n.name))
-        for n in nodes
-        if n.schedulable
+        n.name: max(0, n.allocatable_gpus - sum(p.gpus for p in on.get(n.name, ()))) for n in nodes if n.schedulable
     }
     pool_of = {n.name: n.pool.name for n in nodes}
     for holding in holdings:
