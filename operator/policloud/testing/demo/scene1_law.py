@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policloud.cli.fleet import condition, status
+from policloud.cli.fleet import condition, spec, status
 from policloud.domain.reasons import Verdict
 from policloud.testing.demo.expectations import AT_SITES, ON_THE_HUB, Expectation
 from policloud.testing.demo.scene import Probe, Scene, together
@@ -62,7 +62,9 @@ def runs(stage: Stage, key: str, expected: Expectation, units: frozenset[str]) -
         state, reason = ready(workload)
         wanted = expected.possible(units)
         complete = state == "True" or wanted < expected.replicas
-        if complete and sum(pods.values()) == sum(placed.values()) == wanted:
+        # Pods of a Job come and go: of a batch its grant counts, and that none is where it may not be.
+        counted = placed if spec(workload).get("class") == "Batch" else pods
+        if complete and sum(counted.values()) == sum(placed.values()) == wanted:
             return None
         return f"Ready={state} {reason}, placed {placed}, pods {pods}: {condition(workload, 'Ready')[2]}"
 
@@ -109,7 +111,9 @@ def at_site(stage: Stage, site: str, key: str, expected: Expectation) -> Probe:
         pods = await stage.world.pods(site, name, namespace)
         if await stage.world.on_hub(key):
             return "it is on the hub too"
-        if state == "True" and len(pods) == expected.replicas:
+        batch = spec(workload).get("class") == "Batch"
+        count = sum(places(workload).values()) if batch else len(pods)
+        if state == "True" and count == expected.replicas:
             return None
         return f"Ready={state} {reason}, {len(pods)} pods: {condition(workload, 'Ready')[2]}"
 

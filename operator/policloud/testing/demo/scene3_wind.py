@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from policloud.api.resources import SOVEREIGN_WORKLOAD
-from policloud.cli.fleet import key
+from policloud.cli.fleet import key, placements
 from policloud.ports import Body, NotFoundError
 from policloud.testing.demo.expectations import ON_THE_HUB
 from policloud.testing.demo.scene import Probe, Scene, together
@@ -53,19 +53,18 @@ async def _lull(scene: Scene, stage: Stage, wind: Wind) -> list[str]:
     unit = await stage.world.unit(SITE, UNIT)
     before = await unit_power(stage, SITE, UNIT)
     federated = await _hub_work(stage)
+    full = sum(places(await stage.world.local_workload(SITE, LEAST)).values())
     target = before["usedWatts"] - SLACK_WATTS
     wind.blow(source_watts_for(unit, target))
     await scene.expect(
         f"available falls from {before['availableWatts']} W to at most {target} W", _available(stage, target), within=20
     )
     await together(
-        scene.expect("blade-inspection (priority 50) stops first: WaitingForEnergy", _shed(stage, LEAST), within=20),
+        scene.expect("blade-inspection (priority 50) is cut first", _cut(stage, LEAST, full), within=20),
         scene.expect("what is in use fits what is there", _fits(stage), within=20),
     )
-    others = [k for k in federated if UNIT in places(await stage.world.workload(k))]
-    still = [k for k in others if (await stage.world.pods_of(await stage.world.workload(k), [SITE])).get(SITE)]
-    lost = sorted(set(federated) - set(still))
-    scene.record("everything more important still runs there", f"stopped too: {', '.join(lost)}" if lost else None)
+    suspended = [k for k in federated if not await _runs_here(stage, k)]
+    scene.record("everything more important runs on there", f"{', '.join(suspended)} do not" if suspended else None)
     return federated
 
 
@@ -81,9 +80,9 @@ async def _calm(scene: Scene, stage: Stage, wind: Wind, federated: list[str]) ->
     movable = [k for k in federated if k != WIND_ONLY]
     if MOVES not in movable:
         scene.record(f"{MOVES} ran at {SITE} before", f"it did not; there ran {', '.join(federated) or 'nothing'}")
+    await scene.expect(f"available falls to at most {target} W", _available(stage, target), within=20)
     await together(
-        scene.expect(f"available falls to at most {target} W", _available(stage, target), within=20),
-        scene.expect(f"turbine-forecast (priority 900) keeps its {len(pods)} pods", _keeps(stage, pods), within=20),
+        scene.stays(f"turbine-forecast (priority 900) keeps its {len(pods)} pods", _keeps(stage, pods), seconds=5),
         scene.expect("what is in use fits what is there", _fits(stage), within=30),
         scene.expect("wind-render may run on wind alone: WaitingForEnergy", _waits(stage), within=45),
         scene.expect(f"the site refuses new work: {_LATE} waits for energy", _local(stage, _LATE, "False"), within=30),
@@ -135,17 +134,21 @@ def _fits(stage: Stage) -> Probe:
     return probe
 
 
-def _shed(stage: Stage, workload: str) -> Probe:
-    """No pod, and Ready=False for want of energy."""
+def _cut(stage: Stage, workload: str, full: int) -> Probe:
+    """Fewer replicas than it had, down to none."""
 
     async def probe() -> str | None:
         body = await stage.world.local_workload(SITE, workload)
-        pods = await _local_pods(stage, workload)
-        state, reason = ready(body)
-        holds = not pods and (state, reason) == ("False", "WaitingForEnergy")
-        return None if holds else f"Ready={state} {reason}, {len(pods)} pods"
+        granted = sum(places(body).values())
+        return None if granted < full else f"Ready={ready(body)}, {granted} of {full} replicas"
 
     return probe
+
+
+async def _runs_here(stage: Stage, workload: str) -> bool:
+    """The hub says so of the wind farm: placed there and running, not suspended or on its way out."""
+    rows = placements(await stage.world.workload(workload))
+    return any(p.get("unit") == UNIT and p.get("state") == "Running" and p.get("replicas") for p in rows)
 
 
 def _local(stage: Stage, workload: str, wanted: str) -> Probe:
@@ -166,7 +169,7 @@ def _keeps(stage: Stage, uids: set[str]) -> Probe:
 
 
 def _waits(stage: Stage) -> Probe:
-    """On the hub: waiting, with the measured and required watts of the wind farm; at the site: no pod."""
+    """On the hub: waiting, kept for it at the wind farm or refused for want of watts there; at the site: no pod."""
 
     async def probe() -> str | None:
         workload = await stage.world.workload(WIND_ONLY)
@@ -175,7 +178,8 @@ def _waits(stage: Stage) -> Probe:
         if (state, reason) != ("False", "WaitingForEnergy") or pods:
             return f"Ready={state} {reason}, pods {pods}"
         row = verdict_on(workload, UNIT)
-        if row and row.get("reason") not in ("InsufficientPower", "RefusedBySite"):
+        kept = any(p.get("unit") == UNIT and p.get("state") == "Suspended" for p in placements(workload))
+        if not kept and row.get("reason") not in ("InsufficientPower", "RefusedBySite"):
             return f"{UNIT} is said to be {row.get('verdict')} {row.get('reason')}"
         return None
 

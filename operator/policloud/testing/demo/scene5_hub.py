@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from policloud.api.resources import LEASE, POLICLOUD_UNIT, SOVEREIGN_WORKLOAD, WORK_OFFER
-from policloud.cli.fleet import condition, name, namespace_of, spec, status
+from policloud.cli.fleet import condition, name, namespace_of, placements, spec, status
 from policloud.ports import Body
-from policloud.testing.demo.scene import Probe, Scene, together
+from policloud.testing.demo.scene import Probe, Scene, poll, together
 from policloud.testing.demo.stage import Stage, manifests, variant
 from policloud.testing.demo.world import OPEN_STATES, Child, ready
 
@@ -18,10 +18,13 @@ EXPECTATION = (
 )
 NEWCOMER = "while-the-hub-is-away"
 AFTER = "after-the-hub-is-back"
+TRANSIENT = {"", "PendingEvaluation", "WaitingForSite", "Draining"}
+SETTLE_SECONDS, QUIET_SECONDS = 20.0, 2.0
 
 
 async def play(scene: Scene, stage: Stage) -> None:
     site = "cannes" if stage.has("cannes") else stage.sites[0]
+    await poll(_settled(stage), stage.clock, SETTLE_SECONDS)
     before = await stage.world.all_children(stage.sites)
     offers = await _running(stage)
     await stage.kill("hub", "hub-apiserver")
@@ -42,6 +45,26 @@ async def play(scene: Scene, stage: Stage) -> None:
     await scene.stays("nothing was deleted", _there(stage, before), seconds=2)
     await scene.expect("nothing was started twice", _not_twice(stage, before), within=5)
     await _tidy(stage, site, newcomer)
+
+
+def _settled(stage: Stage) -> Probe:
+    """Nothing is on its way any more from the scenes before; else "before" would be a moment of a change."""
+    seen: list[tuple[float, frozenset[str]]] = []
+
+    async def probe() -> str | None:
+        listed = (await stage.world.hub.list(SOVEREIGN_WORKLOAD)).items
+        moving = [name(w) for w in listed if ready(w)[1] in TRANSIENT or _leaving(w)]
+        now = stage.clock.monotonic(), frozenset(await stage.world.all_children(stage.sites))
+        if moving or not seen or seen[0][1] != now[1]:
+            seen[:] = [now]
+            return f"on their way: {', '.join(moving)}"
+        return None if now[0] - seen[0][0] >= QUIET_SECONDS else "not quiet for long enough"
+
+    return probe
+
+
+def _leaving(workload: Body) -> bool:
+    return any(p.get("state") in ("Draining", "Pending") for p in placements(workload))
 
 
 async def _newcomer(stage: Stage, site: str) -> Body:
