@@ -52,9 +52,10 @@ async def _lull(scene: Scene, stage: Stage, wind: Wind) -> list[str]:
     """A little less than is in use: only the least important may stop. Returns the hub's workloads there."""
     unit = await stage.world.unit(SITE, UNIT)
     before = await unit_power(stage, SITE, UNIT)
+    granted = await _granted_watts(stage)
     federated = await _hub_work(stage)
     full = sum(places(await stage.world.local_workload(SITE, LEAST)).values())
-    target = before["usedWatts"] - SLACK_WATTS
+    target = before["baseWatts"] + granted - SLACK_WATTS
     wind.blow(source_watts_for(unit, target))
     await scene.expect(
         f"available falls from {before['availableWatts']} W to at most {target} W", _available(stage, target), within=20
@@ -106,6 +107,12 @@ async def _late_comer(stage: Stage) -> None:
     sample = next(d for d in manifests(file) if d["kind"] == "SovereignWorkload" and key(d) == MOST)
     body: Body = variant(sample, _LATE.split("/")[1], priority=10, gpu={"perReplica": 8, "memoryGiB": 40})
     await stage.world.create(SITE, body)
+
+
+async def _granted_watts(stage: Stage) -> int:
+    """Rated draw of what the site has granted. Its own figure also counts pods that are just ending."""
+    listed = (await stage.world.sites[SITE].list(SOVEREIGN_WORKLOAD)).items
+    return sum(int(p.get("watts") or 0) for w in listed for p in placements(w) if p.get("unit") == UNIT)
 
 
 async def _hub_work(stage: Stage) -> list[str]:
