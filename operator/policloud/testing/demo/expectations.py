@@ -30,7 +30,7 @@ class Expectation:
 ON_THE_HUB: dict[str, Expectation] = {
     "sante-06/triage-assistant": Expectation(frozenset({"cannes-1"}), 4),
     "universite-bordeaux/climate-downscaling": Expectation(EU - DIJON, 8),
-    "open-models/token-sweep": Expectation(ALL - DIJON, 3),
+    "open-models/token-sweep": Expectation(US | ES | AE, 3),  # where GPUs have 80 GiB
     "open-models/assistant-eu": Expectation(EU - DIJON, 6, max_per_unit=2),
     "open-models/wind-render": Expectation(frozenset({"cloudgrid-1"}), 4),
     "open-models/translator": Expectation(ALL - DIJON, 3),
