@@ -186,7 +186,13 @@ async def sites(session: Session) -> list[Finding]:
     ]
     expected = sum(_expected(m) for m in memberships)
     if expected and not silent:
-        found.append(Finding("Sites", Level.OK, f"all {expected} sites are heard from"))
+        found.append(
+            Finding(
+                "Sites",
+                Level.OK,
+                "its one site is heard from" if expected == 1 else f"all {expected} sites are heard from",
+            )
+        )
     return found
 
 
@@ -212,7 +218,11 @@ async def units(session: Session) -> list[Finding]:
             fix = "all work here goes on; check the URLs in the join file"
             found.append(Finding("Hub", Level.WARN, text, fix))
     if listed and not found:
-        found.append(Finding("Units", Level.OK, f"all {len(listed)} units are ready"))
+        found.append(
+            Finding(
+                "Units", Level.OK, "its unit is ready" if len(listed) == 1 else f"all {len(listed)} units are ready"
+            )
+        )
     return found
 
 
