@@ -83,9 +83,9 @@ def fleet_node(fleet: Fleet, now: datetime, *, everything: bool) -> Node:
     )
     made = [_site_node(s, fleet, now, everything=everything) for s in sites]
     root.children = [u for node in made for u in node.children] if here else fold(made, everything=everything)
-    root.children += fold(
-        [workload_node(w, fleet, (), everything=False) for w in fleet.workloads], everything=everything
-    )
+    # A site shows its placed work below its units already.
+    loose = [w for w in fleet.workloads if not (here and placements(w))]
+    root.children += fold([workload_node(w, fleet, (), everything=False) for w in loose], everything=everything)
     return root
 
 

@@ -94,12 +94,17 @@ def _running(workload: WorkloadSpec, placed: Sequence[Placement], observed: Obse
     if workload.replicas == 0 and not granted:
         return Condition("Ready", "True", str(WorkloadReason.RUNNING), "no replica is asked for")
     wanted = min(1, granted) if workload.kind == BATCH else workload.replicas
-    if granted and ready >= wanted:
+    if granted and (ready >= wanted or _between_waves(observed)):
         return Condition("Ready", "True", str(WorkloadReason.RUNNING), "")
     trouble = f": {observed.trouble}" if observed.trouble else ""
     return Condition(
         "Ready", "False", str(WorkloadReason.STARTING), f"{ready} of {granted} granted replicas are ready{trouble}"
     )
+
+
+def _between_waves(observed: Observed) -> bool:
+    """The pods of a Job often end together: for a moment none is ready, and nothing is wrong."""
+    return observed.batch is not None and observed.batch.succeeded > 0 and observed.batch.active > 0
 
 
 def _partly(workload: WorkloadSpec, ready: int, message: str) -> str:
