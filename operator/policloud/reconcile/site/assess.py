@@ -15,10 +15,10 @@ from policloud.domain.placement.model import PoolView
 from policloud.domain.sovereignty.evaluate import evaluate
 from policloud.ports import NotFoundError, RejectedError
 from policloud.reconcile.site.admission import not_served, refusal
-from policloud.reconcile.site.capacity import UnitState
 from policloud.reconcile.site.carryout import trial
 from policloud.reconcile.site.children import probe
 from policloud.reconcile.site.federation import Federation, federated_namespace
+from policloud.reconcile.site.holdings import UnitState
 from policloud.reconcile.site.mandated import mandates, request_of, use_of, zone_of
 from policloud.reconcile.site.specs import WorkloadSpec
 from policloud.reconcile.site.templates import TemplateConflictError, check

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from policloud.domain.reasons import WorkloadReason
 from policloud.ports import Body
-from policloud.reconcile.site.capacity import Capacity
+from policloud.reconcile.site.holdings import Capacity
 from policloud.reconcile.site.observed import Observed
 from policloud.reconcile.site.placements import Placement, offer_ref, placements
 from policloud.reconcile.site.specs import WorkloadSpec, rfc3339

@@ -13,8 +13,8 @@ from policloud.domain.federation.answers import AnswerTimes
 from policloud.domain.federation.held import Held
 from policloud.domain.federation.signing import Statement
 from policloud.ports import Body, Cluster
-from policloud.reconcile.site.capacity import Promise
 from policloud.reconcile.site.context import Site
+from policloud.reconcile.site.holdings import Promise
 from policloud.reconcile.site.journal import Journal
 from policloud.reconcile.site.specs import WorkloadSpec
 from policloud.runtime.store import Key

@@ -13,10 +13,10 @@ from policloud.domain.power.shedding import raise_reserve
 from policloud.domain.reasons import Reason, WorkloadReason
 from policloud.ports import Solver
 from policloud.reconcile.site import unit_status
-from policloud.reconcile.site.capacity import UnitState
 from policloud.reconcile.site.context import Site
 from policloud.reconcile.site.decisions import decision_status, waiting
 from policloud.reconcile.site.draft import Draft, Entry, Why
+from policloud.reconcile.site.holdings import UnitState
 from policloud.reconcile.site.law import Law
 from policloud.reconcile.site.placements import DRAINING, PENDING, SUSPENDED, Placement
 from policloud.reconcile.site.specs import gpu_count

@@ -10,8 +10,8 @@ from policloud.api.resources import POLICLOUD_UNIT
 from policloud.domain.conditions import Condition, merge
 from policloud.ports import Body
 from policloud.reconcile.base import needs_write
-from policloud.reconcile.site.capacity import UnitState
 from policloud.reconcile.site.context import Site
+from policloud.reconcile.site.holdings import UnitState
 from policloud.reconcile.site.objects import status_body
 from policloud.reconcile.site.specs import rfc3339, unit_spec
 from policloud.reconcile.site.text import watts_text

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from policloud.domain.power.shedding import Load, plan
 from policloud.domain.reasons import WorkloadReason
-from policloud.reconcile.site.capacity import Holding, UnitState
 from policloud.reconcile.site.draft import Draft, Entry, Why
+from policloud.reconcile.site.holdings import Holding, UnitState
 from policloud.reconcile.site.placements import DRAINING, SUSPENDED
 from policloud.reconcile.site.text import watts_text
 from policloud.runtime.store import Key

@@ -103,7 +103,7 @@ class SourceReconciler:
         state = self._judge(plant, body)
         before = self._book.get(key)
         self._book.put(key, state)
-        if before is None or _differs(before, state):
+        if before is None or not before.counts_as(state):
             self._on_change(key)
         await self._report(self._store.get(_KIND, key) or body, plant, state)
         return RequeueAfter(float(body["spec"]["telemetry"]["periodSeconds"]))
@@ -209,16 +209,6 @@ class SourceReconciler:
             if needs_write(current, wanted, manager=manager, subresource="status"):
                 await self._cluster.apply_status(resources.ENERGY_SOURCE, wanted, manager=manager)
         plant.written_watts, plant.written_at = state.available_watts, now
-
-
-def _differs(a: SourceState, b: SourceState) -> bool:
-    return (a.available_watts, a.quality, a.price_per_kwh, a.grams_per_kwh, a.retiring) != (
-        b.available_watts,
-        b.quality,
-        b.price_per_kwh,
-        b.grams_per_kwh,
-        b.retiring,
-    )
 
 
 def _plausible(entry: Mapping[str, Any]) -> Plausible:

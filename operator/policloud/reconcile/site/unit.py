@@ -10,8 +10,9 @@ from policloud.domain.conditions import Condition, merge
 from policloud.ports import Body, ConflictError, NotFoundError
 from policloud.reconcile.base import needs_write
 from policloud.reconcile.site import unit_status
-from policloud.reconcile.site.capacity import Capacity, UnitState, own_units
+from policloud.reconcile.site.capacity import own_units
 from policloud.reconcile.site.context import Site
+from policloud.reconcile.site.holdings import Capacity, UnitState
 from policloud.reconcile.site.marks import mark, unmark
 from policloud.reconcile.site.objects import set_finalizer, status_body
 from policloud.reconcile.site.specs import UnitSpec, rfc3339, unit_spec
@@ -43,16 +44,18 @@ class UnitReconciler:
             await set_finalizer(self._site.cluster, POLICLOUD_UNIT, body, present=True)
         capacity = self._site.capacity.read()
         state = capacity.units[spec.name]
-        await self._mark_nodes(state)
         if spec.deleting and drained(state):
             return await self._let_go(body, state)
+        if not spec.deleting:
+            # A unit on its way out marks nothing: its nodes bear its marks until the last of its work has left.
+            await self._mark_nodes(state)
         return await self._report(self._site.store.get(_KIND, key) or body, capacity, state)
 
     async def _mark_nodes(self, state: UnitState) -> None:
         """Labels and taints, node by node; a node that moved on meanwhile comes back with its next event."""
         busy = _busy_nodes(self._site, state)
         for node in state.nodes:
-            gone = node.leaving and not state.spec.deleting and node.name not in busy
+            gone = node.leaving and node.name not in busy
             patch = unmark(node.body) if gone else mark(node, closed=node.name in state.closed)
             await self._patch_node(node.body, patch)
 

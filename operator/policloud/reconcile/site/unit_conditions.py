@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policloud.domain.conditions import Condition
-from policloud.reconcile.site.capacity import Capacity, UnitState
+from policloud.reconcile.site.holdings import Capacity, UnitState
 from policloud.reconcile.site.text import watts_text
 from policloud.reconcile.site.unit_status import Sources
 

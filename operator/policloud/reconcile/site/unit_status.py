@@ -10,7 +10,7 @@ from policloud.domain.energy.freshness import Quality
 from policloud.domain.power.headroom import with_margin
 from policloud.ports import Body
 from policloud.reconcile.site.book import SourceState
-from policloud.reconcile.site.capacity import UnitState
+from policloud.reconcile.site.holdings import UnitState
 from policloud.reconcile.site.specs import rfc3339
 from policloud.reconcile.site.text import money, watts_text
 

@@ -14,9 +14,9 @@ from policloud.domain.reasons import WorkloadReason
 from policloud.ports import Body
 from policloud.reconcile.base import needs_write
 from policloud.reconcile.site import decisions
-from policloud.reconcile.site.capacity import UnitState
 from policloud.reconcile.site.children import selector
 from policloud.reconcile.site.context import Site
+from policloud.reconcile.site.holdings import UnitState
 from policloud.reconcile.site.objects import status_body
 from policloud.reconcile.site.observed import Observed, observe
 from policloud.reconcile.site.placements import DRAINING, PENDING, RUNNING, SUSPENDED, Placement, placements
