@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import json
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from policloud.adapters.kube.caching import StoringCluster
@@ -17,6 +19,8 @@ from policloud.api.resources import Resource
 from policloud.domain.energy.freshness import Quality
 from policloud.domain.federation.answers import AnswerTimes
 from policloud.domain.federation.keys import SigningKey
+from policloud.domain.federation.liveness import LivenessSettings
+from policloud.domain.federation.plan import Times
 from policloud.domain.federation.signing import sign
 from policloud.hub.settings import HubSettings
 from policloud.hub.wiring import build
@@ -42,6 +46,23 @@ GPU = "NVIDIA-L40S"
 _numbers = itertools.count(1)
 
 
+class QuickHub(HubSettings):
+    """Times for a machine that does other things too: short where a test waits, long where it must not."""
+
+    @property
+    def liveness(self) -> LivenessSettings:
+        return LivenessSettings(renew=0.05, unreachable=10.0, free_moves=20.0, startup_hold=0.1)
+
+    @property
+    def times(self) -> Times:
+        return Times(
+            answer_within=timedelta(seconds=0.5),
+            ask_again=timedelta(seconds=0.3),
+            keep_withdrawn=timedelta(seconds=20),
+            resumes_soon=timedelta(seconds=1),
+        )
+
+
 class Silent:
     """A Recorder that keeps what it was told."""
 
@@ -54,12 +75,14 @@ class Silent:
 
 async def sync(cluster: Cluster, store: Store, resource: Resource, namespace: str | None, kind: str) -> None:
     """What a watch would tell: the whole kind as it is now."""
+    before = {key_of(b): b["metadata"]["uid"] for b in store.list(kind, namespace)}
     listed = (await cluster.list(resource, namespace)).items
     there = {key_of(b) for b in listed}
     for body in listed:
         store.upsert(kind, body)
-    for key in [k for k in store.keys(kind) if k not in there and (namespace is None or k[0] == namespace)]:
-        store.remove(kind, key)
+    for key, uid in before.items():  # what was written while the list was on its way is not in it, and not gone
+        if key not in there:
+            store.remove(kind, key, uid)
     store.mark_synced(kind)
 
 
@@ -73,12 +96,12 @@ class HubProcess:
         resources.SOVEREIGN_WORKLOAD,
     )
 
-    def __init__(self, cluster: Cluster, clock: Clock, *, scale: float = 1.0, tenants: Iterable[str] = ()) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, *, quick: bool = False, tenants: Iterable[str] = ()) -> None:
         self.cluster, self.clock, self.store = cluster, clock, Store()
         self.tenants = tuple(tenants)
         for resource in self.KINDS:
             self.store.track(str(resource), lambda _: True)
-        settings = HubSettings(hub_id=HUB, time_scale=scale)
+        settings = (QuickHub if quick else HubSettings)(hub_id=HUB)
         self.recorder = Silent()
         self.sites = Sites(self.store, clock, settings.liveness)
         self.hub, self.orphans = build(
@@ -148,6 +171,8 @@ class SiteProcess:
     ) -> None:
         self.name, self.cluster, self.hub, self.clock, self.store = name, cluster, hub, clock, Store()
         self.namespace = f"site-{name}"
+        self.watched = set(self.KINDS)
+        self._published: dict[str, dict[str, Any]] = {}
         add_indices(self.store)
         for resource in self.KINDS:
             self.store.track(str(resource), lambda _: True)
@@ -180,8 +205,10 @@ class SiteProcess:
         self.mandates = MandateReconciler(self.site, self.journal, lambda _: None, notice_scale=scale)
 
     async def sync(self, *, hub: bool = True) -> None:
+        """What rarely changes is listed once a life, unless `watched` has it."""
         for resource in self.KINDS:
-            await sync(self.cluster, self.store, resource, None, str(resource))
+            if resource in self.watched or not self.store.synced(str(resource)):
+                await sync(self.cluster, self.store, resource, None, str(resource))
         if hub:
             await sync(self.hub, self.store, resources.WORK_OFFER, self.namespace, HUB_OFFERS)
         for unit in self.store.list(str(resources.POLICLOUD_UNIT)):
@@ -192,6 +219,11 @@ class SiteProcess:
         held = {(h.offer.offer_namespace, h.offer.offer_name) for h in self.journal.all()}
         return sorted(held | {*self.store.keys(HUB_OFFERS)})
 
+    def open_keys(self) -> list[Key]:
+        """Offers of which something is held or being answered."""
+        found = (h for h in self.journal.all() if h.released_at is None)
+        return sorted({(h.offer.offer_namespace, h.offer.offer_name) for h in found})
+
     async def step(self, *, hub: bool = True) -> list[Outcome]:
         """Everything once: offers, what was granted, mandates, and what the hub is to know of the units."""
         await self.sync(hub=hub)
@@ -201,7 +233,8 @@ class SiteProcess:
 
     def local(self) -> list[Body]:
         found = self.store.list(str(resources.SOVEREIGN_WORKLOAD))
-        return [b for b in found if names.OFFER_ANNOTATION in (b["metadata"].get("annotations") or {})]
+        carried = ((b, (b["metadata"].get("annotations") or {}).get(names.OFFER_ANNOTATION)) for b in found)
+        return [b for b, raw in carried if raw and json.loads(raw)["offerNamespace"] == self.namespace]
 
     async def play(self) -> None:
         """The site's planner and kubelets: what is asked for locally runs."""
@@ -221,8 +254,9 @@ class SiteProcess:
         capacity = self.site.capacity.read()
         for unit in capacity.units.values():
             body = published(unit.spec.body, self.namespace)
-            with contextlib.suppress(ConflictError):
-                await self.hub.create(resources.POLICLOUD_UNIT, body)
+            if unit.name not in self._published:
+                with contextlib.suppress(ConflictError):
+                    await self.hub.create(resources.POLICLOUD_UNIT, body)
             free = [f for p in unit.pools for f in p.free_by_node.values()]
             status = {
                 "gpus": {"total": sum(p.gpus for p in unit.pools)},
@@ -237,15 +271,16 @@ class SiteProcess:
                 "power": {"freeWatts": unit.free_watts, "limitWatts": unit.spec.limit_watts},
                 "held": held_entries(self.journal, unit.name),
             }
+            if self._published.get(unit.name) == status:
+                continue
             wanted = {**body, "status": status}
             del wanted["spec"]
             await self.hub.apply_status(resources.POLICLOUD_UNIT, wanted, manager=names.SITE_MANAGER)
+            self._published[unit.name] = status
 
 
 def ran(body: Body, site: str) -> dict[str, Any]:
     """Status of a local workload whose every replica is granted and ready."""
-    import json  # noqa: PLC0415
-
     unit = json.loads(body["metadata"]["annotations"][names.OFFER_ANNOTATION])["unit"]
     block = {"Inference": "inference", "Batch": "batch"}[body["spec"]["class"]]
     count = body["spec"][block]["replicas" if block == "inference" else "parallelism"]
@@ -330,9 +365,7 @@ def node(name: str, pool: str) -> Body:
     }
 
 
-def mandate(
-    *tenants: str, name: str = "all", notice: int = 60, namespace: str = SYSTEM, **spec: Any
-) -> Body:
+def mandate(*tenants: str, name: str = "all", notice: int = 60, namespace: str = SYSTEM, **spec: Any) -> Body:
     return {
         "apiVersion": resources.API_VERSION,
         "kind": "SiteMandate",

@@ -6,18 +6,25 @@ import asyncio
 import contextlib
 import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from federated import HubProcess, SiteProcess, inference, mandate, membership, node, unit
 from hunted import Gate, GatedCluster
 from policloud.api import resources
 from policloud.domain.federation.keys import SigningKey
-from policloud.ports import Body, Clock, Cluster, ConflictError, NotFoundError
+from policloud.ports import ApiError, Body, Clock, Cluster, ConflictError, NotFoundError
+from policloud.reconcile.hub.offerbook import workload_key
+from policloud.reconcile.site.federation import HUB_OFFERS
+from policloud.runtime.outcome import Outcome
+from policloud.runtime.store import Key, key_of
+from policloud.runtime.workers import Controller
+from policloud.runtime.workqueue import Backoff
 from policloud.testing.faults import QUIET, CrashError, FaultyCluster, Schedule
 
-SCALE = 0.01
+SCALE = 0.005
 _PAUSE = 0.01
 
 
@@ -34,9 +41,8 @@ class Lane:
         self.schedule, self.crashes = QUIET, False
         self.failed: BaseException | None = None
         self.lives = 0
-        self.said: list[Any] = []
         self._seeds = itertools.count()
-        self._rng = random.Random(tag)
+        self._rng = random.Random(tag)  # noqa: S311
 
     async def set_up(self) -> None:
         await self._namespace(self.hub_api, self.tenant)
@@ -53,12 +59,15 @@ class Lane:
             await api.create(resources.SITE_MANDATE, mandate(self.tenant, notice=1, namespace=self.system))
             await self.hub_api.create(resources.SITE_MEMBERSHIP, membership(name, self.keys[name], [mine]))
 
-    async def run(self, seed: int, story: Callable[[Lane], Awaitable[None]], faults: Schedule, *, crashes: bool) -> None:
+    async def run(
+        self, seed: int, story: Callable[[Lane], Awaitable[None]], faults: Schedule, *, crashes: bool
+    ) -> None:
         """Everybody works at once under faults while `story` is told; a violated invariant ends it."""
-        self.schedule, self.crashes, self._rng = replace(faults, seed=seed), crashes, random.Random(seed)
+        self.schedule, self.crashes = replace(faults, seed=seed), crashes
+        self._rng = random.Random(seed)  # noqa: S311
         self._seeds = itertools.count(seed * 1000)
         tasks = [asyncio.create_task(self._live(self._hub_life))]
-        tasks += [asyncio.create_task(self._live(lambda name=name: self._site_life(name))) for name in self.apis]
+        tasks += [asyncio.create_task(self._live(partial(self._site_life, name))) for name in self.apis]
         telling = asyncio.create_task(story(self))
         try:
             done, _ = await asyncio.wait({*tasks, telling}, return_when=asyncio.FIRST_COMPLETED)
@@ -117,21 +126,25 @@ class Lane:
         return False
 
     def offers(self, name: str) -> list[Body]:
-        found = self.gate.offers.values()
-        return [o for o in found if o["spec"]["workload"]["namespace"] == self.tenant and o["spec"]["workload"]["name"] == name]
+        wanted = (self.tenant, name)
+        return [o for o in self.gate.offers.values() if workload_key(o) == wanted]
 
     async def tell(self) -> str:
-        lines = [f"{o['metadata']['namespace']}/{o['metadata']['name']}: {o['spec']['sequence']}, {o['spec']['withdrawn']}, "
-                 f"{o['spec']['release']}, {o.get('status')}" for o in self.gate.offers.values()]
-        return "\n".join([*lines, f"the hub said last: {self.said}", f"local: {[*self.gate.local]}"])
+        def line(offer: Body) -> str:
+            meta, spec = offer["metadata"], offer["spec"]
+            asked = f"{spec['sequence']}, withdrawn {spec['withdrawn']}, release {spec['release']}"
+            return f"{meta['namespace']}/{meta['name']}: {asked}, {offer.get('status')}"
+
+        return "\n".join([*map(line, self.gate.offers.values()), f"local: {[*self.gate.local]}"])
 
     # -- lives
 
     async def _live(self, life: Callable[[], Awaitable[None]]) -> None:
         while True:
-            with contextlib.suppress(CrashError):
+            try:
                 await life()
-            self.lives += 1
+            except* CrashError:
+                self.lives += 1
 
     def _faulty(self, cluster: Cluster) -> FaultyCluster:
         after = self._rng.randrange(3, 25) if self.crashes and self._rng.random() < 0.7 else None
@@ -139,12 +152,20 @@ class Lane:
         return FaultyCluster(cluster, schedule, clock=self.clock, crash_after=after)
 
     async def _hub_life(self) -> None:
-        process = HubProcess(self._faulty(self.hub_api), self.clock, scale=SCALE, tenants=[self.tenant])
-        while True:
-            await self._turn(process.sync)
-            process.hear(*self.apis)
-            self.said = await asyncio.gather(*(process.reconcile(key) for key in process.keys()))
-            await self.clock.sleep(_PAUSE)
+        process = HubProcess(self._faulty(self.hub_api), self.clock, quick=True, tenants=[self.tenant])
+        controller = _controller("workloads", process.reconcile)
+        for kind, key in ((resources.WORK_OFFER, workload_key), (resources.SOVEREIGN_WORKLOAD, key_of)):
+            process.store.subscribe(str(kind), lambda body, key=key: self._mine(controller, key(body)))
+        unit_kind = str(resources.POLICLOUD_UNIT)
+        process.store.subscribe(unit_kind, lambda _: [controller.queue.add(k) for k in process.workloads.waiting])
+
+        async def watch() -> None:
+            while True:
+                await _turn(process.sync)
+                process.hear(*self.apis)
+                await self._pause()
+
+        await _together(watch(), controller.run())
 
     async def _site_life(self, name: str) -> None:
         process = SiteProcess(
@@ -156,19 +177,44 @@ class Lane:
             system=self.system,
             scale=SCALE,
         )
-        while True:
-            await self._turn(process.sync)
-            await asyncio.gather(*(process.reconcile(key) for key in process.keys()))
-            await self._turn(process.play)
-            await self._turn(process.publish)
-            await self.clock.sleep(_PAUSE)
+        process.watched = {resources.SOVEREIGN_WORKLOAD, resources.CONFIG_MAP}
+        controller = _controller("offers", process.reconcile)
+        process.store.subscribe(HUB_OFFERS, lambda body: controller.queue.add(key_of(body)))
+        for resource in process.watched:
+            process.store.subscribe(str(resource), lambda _: [controller.queue.add(k) for k in process.open_keys()])
 
-    async def _turn(self, work: Callable[[], Awaitable[None]]) -> None:
-        from policloud.ports import ApiError  # noqa: PLC0415
+        async def watch() -> None:
+            while True:
+                await _turn(process.sync)
+                await _turn(process.play)
+                await _turn(process.publish)
+                await self._pause()
 
-        with contextlib.suppress(ApiError):
-            await work()
+        await _together(watch(), controller.run())
+
+    def _mine(self, controller: Controller, key: Key) -> None:
+        if key[0] == self.tenant:
+            controller.queue.add(key)
+
+    async def _pause(self) -> None:
+        """As late as a watch may be."""
+        await self.clock.sleep(self._rng.uniform(0.02, 0.1))
 
     async def _namespace(self, api: GatedCluster, name: str) -> None:
         with contextlib.suppress(ConflictError):
             await api.create(resources.NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+async def _turn(work: Callable[[], Awaitable[None]]) -> None:
+    with contextlib.suppress(ApiError):
+        await work()
+
+
+async def _together(*tasks: Coroutine[Any, Any, None]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for task in tasks:
+            group.create_task(task)
+
+
+def _controller(name: str, reconcile: Callable[[Key], Awaitable[Outcome]]) -> Controller:
+    return Controller(name, reconcile, workers=4, backoff=Backoff(0.02, 0.2))

@@ -37,12 +37,13 @@ class Journal:
     def __init__(self, cluster: Cluster, store: Store, namespace: str) -> None:
         self._cluster = cluster
         self._store = store
+        self._parsed: dict[str, tuple[str, Held | None]] = {}
         self.namespace = namespace
 
     def all(self) -> list[Held]:
         """Every record that can be read; one that cannot is left alone."""
         bodies = (b for b in self._store.list(KIND, self.namespace) if is_record(b))
-        return [held for held in map(parse, bodies) if held is not None]
+        return [held for held in map(self._parse, bodies) if held is not None]
 
     def of(self, offer_uid: str) -> Held | None:
         return next((h for h in self.all() if h.offer.offer_uid == offer_uid), None)
@@ -63,6 +64,14 @@ class Journal:
     async def forget(self, held: Held) -> None:
         name = self._name(held)
         await self._cluster.delete(CONFIG_MAP, self.namespace, name, resource_version=held.resource_version or None)
+
+    def _parse(self, body: Body) -> Held | None:
+        """Once a version: every answer looks at all records."""
+        meta = body["metadata"]
+        known = self._parsed.get(meta["name"])
+        if known is None or known[0] != meta.get("resourceVersion"):
+            known = self._parsed[meta["name"]] = (meta.get("resourceVersion", ""), parse(body))
+        return known[1]
 
     def _name(self, held: Held) -> str:
         if held.record:
