@@ -284,4 +284,4 @@ class Telemetry(ApiModel):
     meters: Annotated[tuple[MeterSpec, ...], Field(min_length=1, max_length=16), MapOf(("name",))]
     """What is read."""
     quorum: Literal["Any", "Median", "All"] | None = None
-    """How meters of one quantity agree. Default Any: the first that is good."""
+    """How meters of one quantity agree. Default Any: the lowest that is good."""
