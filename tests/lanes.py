@@ -41,6 +41,7 @@ class Lane:
         self.schedule, self.crashes = QUIET, False
         self.failed: BaseException | None = None
         self.lives = 0
+        self.there: dict[str, tuple[SiteProcess, Controller]] = {}  # the present lives
         self._seeds = itertools.count()
         self._rng = random.Random(tag)  # noqa: S311
 
@@ -179,6 +180,7 @@ class Lane:
         )
         process.watched = {resources.SOVEREIGN_WORKLOAD, resources.CONFIG_MAP}
         controller = _controller("offers", process.reconcile)
+        self.there[name] = (process, controller)
         process.store.subscribe(HUB_OFFERS, lambda body: controller.queue.add(key_of(body)))
         for resource in process.watched:
             process.store.subscribe(str(resource), lambda _: [controller.queue.add(k) for k in process.open_keys()])

@@ -73,12 +73,12 @@ def local_key(held: Held) -> Key:
 def promises(journal: Journal) -> list[Promise]:
     """What capacity must keep for offers, until their local objects show it.
 
-    One that is carried out has its object, and once that is deleted only its pods draw: counted in full beside them,
-    a release would look like a shortage and stop other work.
+    One that is leaving promises nothing: its object is granted what it still has, and once that is deleted only its
+    pods draw. Counted in full beside them, a release would look like a shortage and stop other work.
     """
     found = []
     for held in journal.all():
-        if held.runs and held.pledge is None:
+        if held.drain_until is not None:
             continue
         keep = held.reserved
         if keep.replicas or keep.gpus or keep.watts:
