@@ -73,6 +73,9 @@ class WorkloadReconciler:
         stall = await self._admission.judge(workload)
         if stall is None and not was_admitted:
             self._replan()
+            if not placements(body):
+                self._writer.stall(workload, None)
+                return Done()  # the planner speaks next, and has more to say
         if stall is None:
             try:
                 await self._carry_out(workload)
