@@ -23,8 +23,11 @@ class World:
         self.hub_api = FakeCluster(self.clock)
         self.site_apis = {n: FakeCluster(self.clock) for n in ("alpha", "beta")}
         self.keys = {n: SigningKey(n.encode().ljust(32, b"0")) for n in self.site_apis}
-        self.hub = HubProcess(self.hub_api, self.clock)
+        self.hub = self.new_hub()
         self.sites = {n: self.new_site(n) for n in self.site_apis}
+
+    def new_hub(self) -> HubProcess:
+        return HubProcess(self.hub_api, self.clock)
 
     def new_site(self, name: str) -> SiteProcess:
         return SiteProcess(name, self.site_apis[name], self.hub_api, self.clock, self.keys[name])

@@ -78,7 +78,7 @@ def apply(
     merged: Body = fields.merge(current, mine)
     let_go = owners.of.get(me, set()) - new.keys()
     kept_by_others: set[fields.Path] = set().union(*(p for m, p in owners.of.items() if m != me), set())
-    for path in let_go - kept_by_others:
+    for path in sorted(let_go - kept_by_others, key=fields.is_key):
         merged = fields.remove(merged, path)
     owners.of[me] = set(new)
     return merged

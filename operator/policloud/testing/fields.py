@@ -92,13 +92,22 @@ def remove(value: Any, path: Path) -> Any:
         kept = []
         for item in value:
             if isinstance(item, Mapping) and all(item.get(k, _DEFAULTS.get(k)) == v for k, v in keys.items()):
-                left = remove(item, rest) if rest else None
+                # An item cannot lose what tells it apart: it goes when nothing else is left
+                if len(rest) == 1 and is_key(path):
+                    left = None if item.keys() <= keys.keys() else item
+                else:
+                    left = remove(item, rest) if rest else None
                 if left:
                     kept.append(left)
             else:
                 kept.append(item)
         return kept
     return value
+
+
+def is_key(path: Path) -> bool:
+    """Whether the leaf is one of the fields by which its list tells items apart."""
+    return len(path) > 1 and path[-2].startswith("k:") and path[-1][2:] in json.loads(path[-2][2:])
 
 
 def tree(paths: Iterable[Path]) -> dict[str, Any]:
