@@ -40,7 +40,7 @@ class Lane:
         self.system = f"system-{tag}"
         self.schedule, self.crashes = QUIET, False
         self.failed: BaseException | None = None
-        self.lives = 0
+        self.lives, self.over = 0, False
         self.there: dict[str, tuple[SiteProcess, Controller]] = {}  # the present lives
         self._seeds = itertools.count()
         self._rng = random.Random(tag)  # noqa: S311
@@ -64,7 +64,7 @@ class Lane:
         self, seed: int, story: Callable[[Lane], Awaitable[None]], faults: Schedule, *, crashes: bool
     ) -> None:
         """Everybody works at once under faults while `story` is told; a violated invariant ends it."""
-        self.schedule, self.crashes = replace(faults, seed=seed), crashes
+        self.schedule, self.crashes, self.over = replace(faults, seed=seed), crashes, False
         self._rng = random.Random(seed)  # noqa: S311
         self._seeds = itertools.count(seed * 1000)
         tasks = [asyncio.create_task(self._live(self._hub_life))]
@@ -75,9 +75,23 @@ class Lane:
             for task in done:
                 task.result()
         finally:
+            self.over = True
             for task in (*tasks, telling):
                 task.cancel()
             await asyncio.gather(*tasks, telling, return_exceptions=True)
+        await self.tidy()
+
+    async def tidy(self) -> None:
+        """Take away what is over, but for the highest numbers of each site: lists stay short for the next schedule."""
+        for namespace in (f"site-{name}" for name in self.apis):
+            offers = [o for (ns, _), o in self.gate.offers.items() if ns == namespace]
+            for offer in sorted(offers, key=lambda o: o["spec"]["sequence"])[:-1]:
+                await self.hub_api.delete(resources.WORK_OFFER, namespace, offer["metadata"]["name"])
+        for api in self.apis.values():
+            records = (await api.list(resources.CONFIG_MAP, self.system)).items
+            held = [r for r in records if "counter" in (r.get("data") or {})]
+            for record in sorted(held, key=lambda r: int(r["data"]["counter"]))[:-1]:
+                await api.delete(resources.CONFIG_MAP, self.system, record["metadata"]["name"])
 
     # -- what a story does
 
@@ -141,7 +155,7 @@ class Lane:
     # -- lives
 
     async def _live(self, life: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not self.over:  # a crash at the moment of being cancelled hides the cancellation
             try:
                 await life()
             except* CrashError:

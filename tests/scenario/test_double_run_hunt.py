@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from lanes import Lane
 from policloud.adapters.clock import SystemClock
 from policloud.adapters.kube.client import HttpCluster
@@ -19,7 +21,7 @@ from policloud.testing.faults import Schedule
 from stories import life_and_death
 
 SCHEDULES = 100
-LANES = 4
+LANES = 8
 FAULTS = Schedule(0, fail=0.05, lose=0.1, delay=0.2, conflict=0.05, longest=0.1)
 
 
@@ -45,6 +47,7 @@ async def hunt(planes: dict[str, Any]) -> list[Lane]:
     return lanes
 
 
+@pytest.mark.timeout(600)
 def test_no_schedule_runs_anything_twice(make_control_plane: Callable[..., Any]) -> None:
     planes = {name: make_control_plane(name) for name in ("hub", "alpha", "beta")}
     lanes = asyncio.run(hunt(planes))
