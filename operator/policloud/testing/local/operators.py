@@ -51,16 +51,6 @@ def hub_command(layout: Layout, state: State, plane: ControlPlane, identity: Pai
     ]
 
 
-def invite_command(layout: Layout, site: str) -> list[str]:
-    return [
-        *_POLICLOUD,
-        "hub",
-        *("--kubeconfig", str(layout.hub_kubeconfig)),
-        *("invite", site),
-        *("--out", str(layout.join_file(site))),
-    ]
-
-
 def site_command(layout: Layout, state: State, site: str) -> list[str]:
     return [
         *_POLICLOUD,

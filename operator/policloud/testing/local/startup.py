@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +23,7 @@ from policloud.testing.local.components import parse
 from policloud.testing.local.errors import LocalError
 from policloud.testing.local.fleet import SiteFolder
 from policloud.testing.local.hardware import create_hardware
+from policloud.testing.local.invitation import write_join_file
 from policloud.testing.local.rbac import apply_rbac
 from policloud.testing.local.timeline import Timeline
 
@@ -111,7 +111,7 @@ class Startup:
         if self._failed.is_set():
             return
         with self._timeline.step("invitation"):
-            self._invite(site.name)
+            write_join_file(self._layout, site.name)
         self._advance(1)
         with self._timeline.step("site process"):
             self._federation.start_own(parse(f"link:{site.name}", self._state.sites))
@@ -133,14 +133,6 @@ class Startup:
         apply_crds(plane)
         apply_rbac(plane, "hub" if name == "hub" else "site", user)
         plane.client_kubeconfig(user, path=self._layout.credential(name))
-
-    def _invite(self, site: str) -> None:
-        command = operators.invite_command(self._layout, site)
-        answer = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=operators.environment(), stdin=subprocess.DEVNULL
-        )
-        if answer.returncode != 0:
-            raise LocalError(f"policloud hub invite {site} failed: {(answer.stderr or answer.stdout).strip()[-1500:]}")
 
     def _wait_probe(self, component: str, name: str) -> None:
         """Until the process answers on its probe port: it listens before it has synchronised."""
