@@ -20,6 +20,7 @@ from policloud.api.resources import CONFIG_MAP, LEASE, NAMESPACE, SITE_MEMBERSHI
 from policloud.domain.federation.epoch import Echo
 from policloud.domain.federation.link import LinkReason
 from policloud.domain.federation.liveness import LivenessSettings
+from policloud.hub.info import read_hub_info
 from policloud.hub.invite import invite
 from policloud.hub.settings import HubSettings
 from policloud.hub.wiring import assemble
@@ -123,7 +124,9 @@ class HubLab:
         ).file
 
     async def _said_where(self) -> bool:
-        return any(c["metadata"]["name"] == "policloud-hub" for c in (await self.admin.list(CONFIG_MAP, SYSTEM)).items)
+        """This hub, not the one of an earlier test."""
+        info = await read_hub_info(self.admin, SYSTEM)
+        return info is not None and info.identity == self.url
 
     async def membership(self, name: str) -> Body:
         return await self.admin.get(SITE_MEMBERSHIP, f"site-{name}", name)
@@ -200,11 +203,10 @@ class SiteLine:
         self.task = asyncio.create_task(asyncio.sleep(0))
 
     async def reaches(self, reason: LinkReason, seconds: float = 30.0) -> None:
-        await until(
-            lambda: self.link.state.reason is reason,
-            f"{reason} of {self.namespace}, still {self.link.state}",
-            seconds,
-        )
+        try:
+            await until(lambda: self.link.state.reason is reason, reason, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.namespace} is {self.link.state}") from None
 
 
 def elsewhere(file: JoinFile, **hub: str) -> JoinFile:
