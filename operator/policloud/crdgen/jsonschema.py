@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
@@ -17,8 +18,7 @@ Schema = dict[str, Any]
 @functools.cache
 def _docs_of_module(file: str) -> dict[str, dict[str, str]]:
     """Class name → attribute name → the string that stands under it."""
-    with open(file, encoding="utf-8") as f:
-        tree = ast.parse(f.read())
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     return {c.name: _docs_of_class(c) for c in tree.body if isinstance(c, ast.ClassDef)}
 
 

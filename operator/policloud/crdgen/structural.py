@@ -53,7 +53,8 @@ class _Pass:
             out.pop("default", None)
         check = getattr(self, f"_{out.get('type')}", None)
         if check is None:
-            raise NotStructuralError(path, f"type {out.get('type')!r} is not one of object, array, string, integer, boolean")
+            allowed = "object, array, string, integer, boolean"
+            raise NotStructuralError(path, f"type {out.get('type')!r} is not one of {allowed}")
         check(out, path, inside)
         return {key: out[key] for key in _KEPT if key in out}
 

@@ -96,6 +96,16 @@ Classification = Literal["Public", "Internal", "Personal", "Health", "Classified
 ConditionStatus = Literal["True", "False", "Unknown"]
 
 
+def name_is_label_value() -> Rule:
+    """For kinds whose name becomes a label value of what they own."""
+    return Rule(
+        "size(self.metadata.name) <= 63",
+        "metadata.name must not be longer than 63 characters: it is a label value",
+        "'metadata.name must not be longer than 63 characters, as it is a label value, and has '"
+        " + string(size(self.metadata.name))",
+    )
+
+
 class ObjectMeta(ApiModel):
     """The part of metadata that this project reads."""
 

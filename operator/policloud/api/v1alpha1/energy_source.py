@@ -117,7 +117,8 @@ class EnergySourceSpec(ApiModel):
             ".battery",
         ),
         Rule(
-            "!has(self.subscribedWatts) || !has(self.importLimitWatts) || self.subscribedWatts <= self.importLimitWatts",
+            "!has(self.subscribedWatts) || !has(self.importLimitWatts)"
+            " || self.subscribedWatts <= self.importLimitWatts",
             "`subscribedWatts` must not be greater than `importLimitWatts`",
             "'subscribedWatts ' + string(self.subscribedWatts) + ' must not be greater than importLimitWatts '"
             " + string(self.importLimitWatts)",
@@ -129,10 +130,16 @@ class EnergySourceSpec(ApiModel):
             "'importLimitWatts must be set with type ' + self.type + ': it is what the site may draw'",
             ".importLimitWatts",
         ),
+        Rule(
+            "self.type == oldSelf.type",
+            "`type` must not be changed; make a new source",
+            "'type must not be changed from ' + oldSelf.type + ' to ' + self.type + '; make a new source'",
+            ".type",
+        ),
     )
 
     type: SourceType
-    """Wind, Solar, Grid, Battery, CombinedHeatPower or Generator."""
+    """Wind, Solar, Grid, Battery, CombinedHeatPower or Generator. Cannot be changed."""
     connection: Literal["BehindTheMeter", "Grid", "Island"]
     """BehindTheMeter: a plant of one's own, grid beside it. Grid: the grid alone. Island: no grid at all."""
     jurisdiction: Country | None = None

@@ -16,6 +16,7 @@ from policloud.api.v1alpha1.common import (
     Product,
     Seconds,
     Watts,
+    name_is_label_value,
 )
 from policloud.api.v1alpha1.energy_source import Overload
 from policloud.api.v1alpha1.facility import Cooling, Heat, Policy
@@ -248,9 +249,17 @@ class PolicloudUnitSpec(ApiModel):
             " p.gpu.perNode * p.power.maxWatts <= self.electrical.limitWatts)",
             "one node of a pool must not draw more than `electrical.limitWatts`",
             "'one node must not draw more than electrical.limitWatts ' + string(self.electrical.limitWatts) + ': '"
-            " + self.pools.filter(p, p.gpu.perNode * p.power.maxWatts > self.electrical.limitWatts).map(p, p.name + ' draws '"
+            " + self.pools.filter(p, p.gpu.perNode * p.power.maxWatts > self.electrical.limitWatts)"
+            ".map(p, p.name + ' draws '"
             " + string(p.gpu.perNode * p.power.maxWatts)).join(', ')",
             ".pools",
+        ),
+        Rule(
+            "self.published == oldSelf.published",
+            "`published` must not be changed; make a new unit",
+            "'published must not be changed from ' + string(oldSelf.published) + ' to ' + string(self.published)"
+            " + '; make a new unit'",
+            ".published",
         ),
     )
 
@@ -287,8 +296,9 @@ class PolicloudUnitSpec(ApiModel):
 
 
 class PolicloudUnit(ApiObject):
-    """A micro data centre: place, owners, electrical tree, GPU pools, cooling, heat. Applied by its owner at the site;
-    the site keeps a published copy on its hub.
+    """A micro data centre: place, owners, electrical tree, GPU pools, heat. Applied by its owner at the site.
+
+    The site keeps a copy on its hub, without the private blocks.
     """
 
     info: ClassVar = KindInfo(
@@ -316,14 +326,7 @@ class PolicloudUnit(ApiObject):
         ),
     )  # fmt: skip
 
-    root_rules: ClassVar = (
-        Rule(
-            "size(self.metadata.name) <= 63",
-            "metadata.name must not be longer than 63 characters: it is a label value",
-            "'metadata.name ' + self.metadata.name + ' has ' + string(size(self.metadata.name))"
-            " + ' characters; it must not be longer than 63: it is a label value'",
-        ),
-    )
+    root_rules: ClassVar = (name_is_label_value(),)
     kind: Literal["PolicloudUnit"] = "PolicloudUnit"
     spec: PolicloudUnitSpec
     status: PolicloudUnitStatus = Field(default_factory=PolicloudUnitStatus)

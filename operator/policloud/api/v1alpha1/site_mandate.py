@@ -66,7 +66,7 @@ class SiteMandateSpec(ApiModel):
             "!has(self.maxWatts) || !has(self.tenants)"
             " || self.tenants.all(t, !has(t.maxWatts) || t.maxWatts <= self.maxWatts)",
             "no tenant's `maxWatts` may be greater than the mandate's",
-            "'no tenant may have a maxWatts above the mandate`s ' + string(self.maxWatts) + ': '"
+            "'no tenant may have a maxWatts above that of the mandate, ' + string(self.maxWatts) + ': '"
             " + self.tenants.filter(t, has(t.maxWatts) && t.maxWatts > self.maxWatts)"
             ".map(t, t.hub + '/' + t.tenant + ' has ' + string(t.maxWatts)).join(', ')",
             ".tenants",
@@ -105,9 +105,7 @@ class SiteMandateStatus(StatusModel):
 
 
 class SiteMandate(ApiObject):
-    """What a site accepts from the federation: tenants, classes, data, hours, share of GPUs and watts. Applied by the
-    owner at the site. Without one nothing is accepted.
-    """
+    """What a site accepts from the federation. Applied by the owner at the site; without one nothing is accepted."""
 
     info: ClassVar = KindInfo(
         short_name="mandate",

@@ -22,6 +22,7 @@ from policloud.api.v1alpha1.common import (
     Seconds,
     Weight,
     WorkloadClass,
+    name_is_label_value,
 )
 from policloud.api.v1alpha1.schema import Column, Embedded, KindInfo, MapOf, Persisted, Rule, Scale, SetOf
 from policloud.api.v1alpha1.sovereignty import Places, Sovereignty
@@ -194,7 +195,8 @@ class EnergyWish(ApiModel):
     """How flexible its use of energy is."""
 
     flexibility: Literal["Rigid", "Hour", "Day", "Week", "Elastic", "Spatial"]
-    """Rigid: as it is. Hour, Day, Week: may wait so long. Elastic: half to twice the power. Spatial: may move for it."""
+    """Rigid: as it is. Hour, Day, Week: may wait so long. Elastic: half to twice the power. Spatial: may move for
+    it."""
     min_power_share_percent: Percent | None = None
     """Least share of the rated GPU power that it gets. Default 0."""
     max_slowdown_percent: Annotated[int, Field(ge=0, le=1000)] | None = None
@@ -230,8 +232,8 @@ class SovereignWorkloadSpec(ApiModel):
         Rule(
             " && ".join(f"has(self.{b}) == (self.class == '{c}')" for b, c in _BLOCKS),
             "exactly the block of `class` must be set: inference, batch or virtualMachine",
-            "'class ' + self.class + ' needs exactly the block '"
-            " + {'Inference': 'inference', 'Batch': 'batch', 'VirtualMachine': 'virtualMachine'}[self.class] + ', not ['"
+            "'class ' + self.class + ' needs exactly the block ' + {'Inference': 'inference', 'Batch': 'batch',"
+            " 'VirtualMachine': 'virtualMachine'}[self.class] + ', not ['"
             " + (" + " + ".join(f"(has(self.{b}) ? ['{b}'] : [])" for b, _ in _BLOCKS) + ").join(', ') + ']'",
         ),
         Rule(
@@ -311,6 +313,7 @@ class SovereignWorkload(ApiObject):
         ),
     )
 
+    root_rules: ClassVar = (name_is_label_value(),)
     kind: Literal["SovereignWorkload"] = "SovereignWorkload"
     spec: SovereignWorkloadSpec
     status: SovereignWorkloadStatus = Field(default_factory=SovereignWorkloadStatus)

@@ -211,7 +211,8 @@ class Price(ApiModel):
     taxes_per_mwh: PositiveMoney | None = None
     """Paid on top. Default 0."""
     negative_policy: Literal["Consume", "Ignore", "Curtail"] | None = None
-    """At negative prices. Consume: as much as possible. Ignore: as at zero. Curtail: the plant stops. Default Ignore."""
+    """At negative prices. Consume: as much as possible. Ignore: as at zero. Curtail: the plant stops. Default
+    Ignore."""
 
 
 class CarbonSignal(ApiModel):

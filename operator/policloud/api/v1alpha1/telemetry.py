@@ -224,6 +224,13 @@ class MeterSpec(ApiModel):
             "`at` must say which branch a meter of quantity Branch sits on",
             "'at must say which branch meter ' + self.name + ' of quantity Branch sits on'",
         ),
+        Rule(
+            "!has(self.plausible) || self.quantity == 'GridExchange' || self.plausible.minWatts >= 0",
+            "`plausible.minWatts` must not be negative: only GridExchange has a sign",
+            "'plausible.minWatts ' + string(self.plausible.minWatts) + ' must not be negative with quantity '"
+            " + self.quantity + ': only GridExchange has a sign'",
+            ".plausible",
+        ),
     )
 
     name: Name
@@ -265,13 +272,6 @@ class Telemetry(ApiModel):
             "must be in order: `periodSeconds` <= `staleAfterSeconds` <= `deadAfterSeconds`",
             "'must be in order: periodSeconds ' + string(self.periodSeconds) + ' <= staleAfterSeconds '"
             " + string(self.staleAfterSeconds) + ' <= deadAfterSeconds ' + string(self.deadAfterSeconds)",
-        ),
-        Rule(
-            "!has(self.quorum) || self.quorum == 'Any' || self.meters.exists(m, self.meters.exists_one(n,"
-            " n.quantity == m.quantity) == false)",
-            "`quorum` Median or All needs at least two meters of one quantity; use Any",
-            "'quorum ' + self.quorum + ' needs at least two meters of one quantity; the quantities here are ['"
-            " + self.meters.map(m, m.quantity).join(', ') + '], so use Any'",
         ),
     )
 
