@@ -28,7 +28,7 @@ from policloud.ports import Body, Clock
 from policloud.runtime.store import Store
 from policloud.site.link import HubLink, LinkSettings
 from policloud.testing.controlplane import ControlPlane
-from policloud.testing.controlplane.ports import free_port
+from policloud.testing.controlplane.ports import free_port, is_free
 from policloud.testing.local.rbac import apply_rbac
 
 SCALE = 0.05
@@ -86,6 +86,8 @@ class HubLab:
             self._run(work(self.stop))
         for controller in process.controllers.all():
             self.tasks.append(asyncio.create_task(controller.run()))
+        await until(self._said_where, "the hub says where it is")
+        await until(lambda: not is_free(port), "the identity endpoint is up")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -117,7 +119,6 @@ class HubLab:
         await reflector.run(self.stop)
 
     async def invite(self, name: str, **changed: Any) -> JoinFile:
-        await until(self._said_where, "the hub says where it is")
         clock: Clock = changed.get("clock", self.clock)
         return (
             await invite(self.admin, clock, name, namespace=SYSTEM, ttl=changed.get("ttl", timedelta(hours=1)))
