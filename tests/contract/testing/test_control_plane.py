@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from policloud.testing.controlplane import ControlPlane, ControlPlaneError
 from policloud.testing.controlplane.certificates import Authority, Pair
+from policloud.testing.controlplane.ports import free_port
 from policloud.testing.controlplane.processes import start_ticks
 from policloud.testing.controlplane.rest import RestClient
 
@@ -102,6 +104,19 @@ def test_children_die_with_a_killed_parent_and_not_before(tmp_path: Path) -> Non
     while any(start_ticks(pid) for pid in pids) and time.monotonic() < end:
         os.sched_yield()
     assert not any(start_ticks(pid) for pid in pids)
+
+
+def test_a_port_that_somebody_took_meanwhile_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        ports = iter([somebody.getsockname()[1], free_port(), free_port(), free_port()])
+        monkeypatch.setattr("policloud.testing.controlplane.plane.free_port", lambda: next(ports))
+        plane = ControlPlane(tmp_path, "second-choice")
+        plane.start()
+        try:
+            assert plane.addresses.api_port != somebody.getsockname()[1]
+            assert plane.kubectl("get", "--raw", "/readyz") == "ok"
+        finally:
+            plane.remove()
 
 
 def test_a_program_that_does_not_start_is_quoted(tmp_path: Path) -> None:

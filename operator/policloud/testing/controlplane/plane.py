@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
 
 from policloud.testing.controlplane import components as commands
 from policloud.testing.controlplane.binaries import API_PROGRAMS, Binaries, find_binaries
 from policloud.testing.controlplane.certificates import Authority, Pair, kubeconfig
 from policloud.testing.controlplane.components import COMPONENTS, PROGRAM_OF, Addresses, Files
-from policloud.testing.controlplane.errors import ControlPlaneError, last_lines
+from policloud.testing.controlplane.errors import ControlPlaneError
 from policloud.testing.controlplane.ports import LOOPBACK, free_port, is_free
+from policloud.testing.controlplane.preparation import ADMIN_GROUP, files_of, prepare
 from policloud.testing.controlplane.processes import Processes
+from policloud.testing.controlplane.readiness import wait_for, wait_ready
 from policloud.testing.controlplane.rest import RestClient
 
-_READY_SECONDS = 90.0
-_POLL_SECONDS = 0.05
 _PORT_TRIES = 5
-_ADMIN_GROUP = "system:masters"
 _PORT_TAKEN = ("address already in use", "failed to listen on", "failed to create listener")
 
 
@@ -162,7 +156,8 @@ class ControlPlane:
         """Stop it in an orderly way and wait until it is gone and its port free."""
         self.processes.stop(self._known(component))
         if component == "apiserver":
-            self._wait(lambda: is_free(self.addresses.api_port), f"port {self.addresses.api_port} is still taken")
+            port = self.addresses.api_port
+            wait_for(lambda: is_free(port), f"{self.name}: port {port} did not become free")
 
     def kill_component(self, component: str) -> None:
         """SIGKILL."""
@@ -183,7 +178,7 @@ class ControlPlane:
 
     @property
     def _admin(self) -> Pair:
-        return self.authority.client("policloud-local-admin", [_ADMIN_GROUP])
+        return self.authority.client("policloud-local-admin", [ADMIN_GROUP])
 
     @property
     def _programs(self) -> tuple[str, ...]:
@@ -219,19 +214,9 @@ class ControlPlane:
                 return
 
     def _prepare(self) -> None:
-        """Everything that the programs read. Addresses last: they mark the directory as complete."""
-        for folder in ("logs", "run", "kubeconfigs"):
-            (self.directory / folder).mkdir(parents=True, exist_ok=True)
-        files = self._files
-        files.audit_policy.write_text(commands.AUDIT_POLICY)
-        files.stages.write_text(package_files(__package__).joinpath("stages.yaml").read_text())
+        """Addresses last: they mark the directory as complete."""
+        prepare(self.directory, self.name, self.url, self.authority, self.components)
         self._write_kubeconfig(self.kubeconfig, self._admin)
-        for component in self.components:
-            if component not in {"etcd", "apiserver"}:
-                user = "system:kube-scheduler" if component == "scheduler" else f"policloud-local-{component}"
-                groups = [] if component == "scheduler" else [_ADMIN_GROUP]
-                path = files.kubeconfigs / f"{component}.kubeconfig"
-                self._write_kubeconfig(path, self.authority.client(user, groups))
         (self.directory / "addresses.json").write_text(json.dumps(asdict(self.addresses)))
 
     def _write_kubeconfig(self, path: Path, client: Pair) -> Path:
@@ -239,15 +224,7 @@ class ControlPlane:
 
     @cached_property
     def _files(self) -> Files:
-        return Files(
-            ca=self.authority.certificate,
-            server=self.authority.server("apiserver", [LOOPBACK, "localhost", "kubernetes.default.svc", "10.0.0.1"]),
-            service_account=self.authority.signing_key("service-account"),
-            audit_policy=self.directory / "audit-policy.yaml",
-            audit_log=self.audit_log,
-            stages=self.directory / "stages.yaml",
-            kubeconfigs=self.directory / "kubeconfigs",
-        )
+        return files_of(self.directory, self.authority)
 
     def _command(self, component: str) -> list[str]:
         if component == "etcd":
@@ -281,36 +258,4 @@ class ControlPlane:
             self.processes.check(component)
 
     def _wait_ready(self, component: str) -> None:
-        if component == "etcd":
-            self._wait(self._etcd_healthy, "etcd did not become healthy", component)
-        elif component == "apiserver":
-            self._wait(lambda: self._api_status("/readyz") == 200, "the API server did not become ready", component)  # noqa: PLR2004
-        elif component == "controller-manager":
-            path = "/api/v1/namespaces/default/serviceaccounts/default"  # made by one of its controllers
-            self._wait(lambda: self._api_status(path) == 200, "no controller has done anything", component)  # noqa: PLR2004
-        else:
-            self.processes.check(component)
-
-    def _etcd_healthy(self) -> bool:
-        try:
-            with urlopen(f"{self.etcd_url}/health", timeout=5) as answer:  # noqa: S310 - our own http URL
-                health: dict[str, Any] = json.load(answer)
-        except (OSError, ValueError, http.client.HTTPException):
-            return False
-        return health.get("health") == "true"
-
-    def _api_status(self, path: str) -> int:
-        try:
-            return self.api.raw("GET", path)[0]
-        except (OSError, http.client.HTTPException):
-            return 0
-
-    def _wait(self, condition: Callable[[], bool], what: str, component: str | None = None) -> None:
-        end = time.monotonic() + _READY_SECONDS
-        while not condition():
-            if component is not None:
-                self.processes.check(component)
-            if time.monotonic() > end:
-                log = f"\n{last_lines(self.processes.log(component))}" if component else ""
-                raise ControlPlaneError(f"{self.name}: {what} within {_READY_SECONDS:.0f} s{log}")
-            time.sleep(_POLL_SECONDS)
+        wait_ready(component, self.name, self.processes, etcd_url=self.etcd_url, api=lambda: self.api)

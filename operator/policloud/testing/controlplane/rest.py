@@ -66,8 +66,8 @@ class RestClient:
             raise
 
     def apply(self, manifest: Mapping[str, Any], *, manager: str = "policloud-local") -> Any:
-        """Server-side apply of one object of any kind."""
-        path = f"{path_of(manifest)}?fieldManager={manager}&force=true"
+        """Server-side apply of one object of any kind; unknown fields are refused."""
+        path = f"{path_of(manifest)}?fieldManager={manager}&force=true&fieldValidation=Strict"
         return self.request("PATCH", path, manifest, content_type=APPLY)
 
     def close(self) -> None:

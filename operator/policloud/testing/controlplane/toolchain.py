@@ -61,7 +61,6 @@ def _environment(cache: Path, *, own: bool) -> dict[str, str]:
             "GOPATH": str(cache / "gopath"),
             "GOCACHE": str(cache / "go-build"),
             "GOFLAGS": "-modcacherw",
-            "GOENV": "off",
         }
     return environment
 
