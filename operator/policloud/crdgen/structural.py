@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policloud.api.v1alpha1.schema import PERSISTED_KEY
+from policloud.api.v1alpha1.schema import FORM_KEY, PERSISTED_KEY, Rule
 
 Schema = dict[str, Any]
 
@@ -17,7 +17,7 @@ _KEPT = (
     "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-preserve-unknown-fields",
     "x-kubernetes-validations",
 )  # fmt: skip
-_DROPPED = {"title", "$defs", "$ref", "anyOf", "const", PERSISTED_KEY}
+_DROPPED = {"title", "$defs", "$ref", "anyOf", "const", PERSISTED_KEY, FORM_KEY}
 _FORMATS = {"date", "date-time"}
 
 
@@ -35,6 +35,12 @@ def structural(schema: Schema) -> Schema:
         NotStructuralError: with the path of the first field that cannot be expressed.
     """
     return _Pass(schema.get("$defs", {})).walk(schema, "", ())
+
+
+def _in_words(pattern: str, words: str) -> Rule:
+    """A rule in place of a pattern, as what the API server says of a pattern is the regular expression."""
+    literal = pattern.replace("\\", "\\\\")
+    return Rule(f"self.matches('{literal}')", f"must be {words}", f"'must be {words}, not ' + self")
 
 
 class _Pass:
@@ -127,6 +133,10 @@ class _Pass:
             raise NotStructuralError(path, f"format {out['format']} is not checked by an API server")
         if not ({"enum", "format", "maxLength"} & set(out)):
             raise NotStructuralError(path, "a string without a bound; give it max_length")
+        if "pattern" in out:
+            if FORM_KEY not in out:
+                raise NotStructuralError(path, "a pattern without words for it; mark it Form(words)")
+            out["x-kubernetes-validations"] = [_in_words(out.pop("pattern"), out[FORM_KEY]).to_schema()]
 
     @staticmethod
     def _integer(out: Schema, path: str, _: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from policloud.api.v1alpha1.schema import KindInfo, MapOf, Rule
+from policloud.api.v1alpha1.schema import Form, KindInfo, MapOf, Rule
 
 _ACRONYMS = {
     "gpu": "GPU",
@@ -40,33 +40,102 @@ class ApiModel(BaseModel):
 RFC1123_LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 RFC1123_SUBDOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
-Name = Annotated[str, Field(min_length=1, max_length=63, pattern=RFC1123_LABEL)]
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=RFC1123_SUBDOMAIN)]
-HubID = Annotated[str, Field(min_length=1, max_length=40, pattern=RFC1123_LABEL)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=63, pattern=RFC1123_LABEL),
+    Form("lower case letters, digits and dashes, as in rougeline-1"),
+]
+ObjectName = Annotated[
+    str,
+    Field(min_length=1, max_length=253, pattern=RFC1123_SUBDOMAIN),
+    Form("lower case letters, digits, dashes and dots, as in rougeline-1"),
+]
+HubID = Annotated[
+    str,
+    Field(min_length=1, max_length=40, pattern=RFC1123_LABEL),
+    Form("lower case letters, digits and dashes, as in policloud-eu"),
+]
 Text = Annotated[str, Field(max_length=256)]
 Identifier = Annotated[str, Field(min_length=1, max_length=128)]
-CamelWord = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Z][A-Za-z0-9]*$")]
+CamelWord = Annotated[
+    str,
+    Field(min_length=1, max_length=128, pattern=r"^[A-Z][A-Za-z0-9]*$"),
+    Form("one CamelCase word, as in WaitingForEnergy"),
+]
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
-LabelValue = Annotated[str, Field(max_length=63, pattern=r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")]
+LabelValue = Annotated[
+    str,
+    Field(max_length=63, pattern=r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"),
+    Form("a label value: letters, digits, dashes, underscores and dots"),
+]
 NodeSelector = Annotated[dict[str, LabelValue], Field(max_length=16)]
-Url = Annotated[str, Field(max_length=1024, pattern=r"^[a-z][a-z0-9+.-]*://[^\s]+$")]
-Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$")]
+Url = Annotated[
+    str, Field(max_length=1024, pattern=r"^[a-z][a-z0-9+.-]*://[^\s]+$"), Form("a URL, as in https://meter.site/power")
+]
+Host = Annotated[
+    str,
+    Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$"),
+    Form("a host name or an IP address"),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
 
-Country = Annotated[str, Field(max_length=2, pattern=r"^[A-Z]{2}$")]
-Subdivision = Annotated[str, Field(max_length=6, pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
-Place = Annotated[str, Field(max_length=6, pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?|EEA)$")]
-Exposure = Annotated[str, Field(max_length=64, pattern=r"^[A-Z]{2}-[A-Za-z0-9][A-Za-z0-9-]*$")]
-Scheme = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Product = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+Country = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^[A-Z]{2}$"),
+    Form("a country code of two capital letters (ISO 3166-1), as in FR"),
+]
+Subdivision = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$"),
+    Form("a country code, a dash and a subdivision (ISO 3166-2), as in FR-47"),
+]
+Place = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?|EEA)$"),
+    Form("a country (FR), a subdivision (FR-47), EU or EEA"),
+]
+Exposure = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^[A-Z]{2}-[A-Za-z0-9][A-Za-z0-9-]*$"),
+    Form("a country code, a dash and the name of a law, as in US-CLOUD-Act"),
+]
+Scheme = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+    Form("letters, digits, dashes, underscores and dots, as in ISO27001"),
+]
+Product = Annotated[
+    str,
+    Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"),
+    Form("the label nvidia.com/gpu.product of a node, as in NVIDIA-L40S"),
+]
 
-Currency = Annotated[str, Field(max_length=3, pattern=r"^[A-Z]{3}$")]
-Money = Annotated[str, Field(max_length=24, pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$")]
-PositiveMoney = Annotated[str, Field(max_length=24, pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")]
-Ratio = Annotated[str, Field(max_length=16, pattern=r"^[0-9]{1,4}(\.[0-9]{1,6})?$")]
-Fraction = Annotated[str, Field(max_length=8, pattern=r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$")]
-PercentShare = Annotated[str, Field(max_length=10, pattern=r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$")]
+Currency = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^[A-Z]{3}$"),
+    Form("a currency code of three capital letters (ISO 4217), as in EUR"),
+]
+Money = Annotated[
+    str,
+    Field(max_length=24, pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"),
+    Form("a decimal number with at most 6 places, as in 38.00 or -1.50"),
+]
+PositiveMoney = Annotated[
+    str,
+    Field(max_length=24, pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$"),
+    Form("a decimal number with at most 6 places, not negative, as in 38.00"),
+]
+Ratio = Annotated[
+    str,
+    Field(max_length=16, pattern=r"^[0-9]{1,4}(\.[0-9]{1,6})?$"),
+    Form("a decimal number with at most 6 places, not negative, as in 1.08"),
+]
+PercentShare = Annotated[
+    str,
+    Field(max_length=10, pattern=r"^(100(\.0{1,6})?|[0-9]{1,2}(\.[0-9]{1,6})?)$"),
+    Form("a decimal number from 0 to 100 with at most 6 places, as in 24.5"),
+]
 
 Watts = Annotated[int, Field(ge=0, le=10_000_000_000)]
 SignedWatts = Annotated[int, Field(ge=-10_000_000_000, le=10_000_000_000)]
@@ -81,15 +150,35 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 GiB = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Counter = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 
-Digest = Annotated[str, Field(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
-Uid = Annotated[str, Field(max_length=36, pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-Acceptance = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Digest = Annotated[
+    str, Field(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$"), Form("sha256: and 64 lower case hexadecimal digits")
+]
+Uid = Annotated[
+    str,
+    Field(max_length=36, pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    Form("a UID, as in 0b9e4f0e-5d6a-4c1e-9f6b-2f6d2b1c7a10"),
+]
+Acceptance = Annotated[
+    str, Field(max_length=64, pattern=r"^[A-Za-z0-9_-]{8,64}$"), Form("8 to 64 letters, digits, dashes and underscores")
+]
 # 32 and 64 bytes in base64, standard or URL-safe, padded or not
-PublicKey = Annotated[str, Field(max_length=64, pattern=r"^ed25519:[A-Za-z0-9+/_-]{43}=?$")]
-Signature = Annotated[str, Field(max_length=128, pattern=r"^ed25519:[A-Za-z0-9+/_-]{86}(==)?$")]
-ClockTime = Annotated[str, Field(max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+PublicKey = Annotated[
+    str, Field(max_length=64, pattern=r"^ed25519:[A-Za-z0-9+/_-]{43}=?$"), Form("ed25519: and 32 bytes in base64")
+]
+Signature = Annotated[
+    str, Field(max_length=128, pattern=r"^ed25519:[A-Za-z0-9+/_-]{86}(==)?$"), Form("ed25519: and 64 bytes in base64")
+]
+ClockTime = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"),
+    Form("a time of day from 00:00 to 24:00, as in 06:30"),
+]
 _DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-Days = Annotated[str, Field(max_length=31, pattern=rf"^{_DAY}(-{_DAY})?(,{_DAY}(-{_DAY})?)*$")]
+Days = Annotated[
+    str,
+    Field(max_length=31, pattern=rf"^{_DAY}(-{_DAY})?(,{_DAY}(-{_DAY})?)*$"),
+    Form("English days of the week, as in Mon-Fri or Sat,Sun"),
+]
 
 WorkloadClass = Literal["Inference", "Batch", "VirtualMachine"]
 Classification = Literal["Public", "Internal", "Personal", "Health", "Classified"]

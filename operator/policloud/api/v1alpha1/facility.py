@@ -19,7 +19,7 @@ from policloud.api.v1alpha1.common import (
     Watts,
     Weight,
 )
-from policloud.api.v1alpha1.schema import MapOf, Rule, SetOf
+from policloud.api.v1alpha1.schema import Form, MapOf, Rule, SetOf
 from policloud.api.v1alpha1.telemetry import HttpMeter, MqttMeter, PrometheusMeter, exactly_one
 
 
@@ -93,7 +93,11 @@ class Cooling(ApiModel):
 class HeatPeriod(ApiModel):
     """Heat wanted over some months."""
 
-    months: Annotated[str, Field(max_length=5, pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1[0-2])$")]
+    months: Annotated[
+        str,
+        Field(max_length=64, pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1[0-2])$"),
+        Form("two months as numbers, as in 10-04 for October to April"),
+    ]
     """First and last month, e.g. "10-04" for October to April."""
     watts: Watts
     """Heat wanted, in watts."""

@@ -17,10 +17,18 @@ from policloud.api.v1alpha1.common import (
     Subdivision,
     Text,
 )
-from policloud.api.v1alpha1.schema import MapOf, Rule, SetOf
+from policloud.api.v1alpha1.schema import Form, MapOf, Rule, SetOf
 
-Coordinate = Annotated[str, Field(max_length=12, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,6})?$")]
-TimeZone = Annotated[str, Field(max_length=64, pattern=r"^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2})$")]
+Coordinate = Annotated[
+    str,
+    Field(max_length=24, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,6})?$"),
+    Form("degrees with at most 6 decimal places, as in 44.10"),
+]
+TimeZone = Annotated[
+    str,
+    Field(max_length=64, pattern=r"^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2})$"),
+    Form("an IANA time zone, as in Europe/Paris"),
+]
 
 
 class Location(ApiModel):
@@ -34,13 +42,15 @@ class Location(ApiModel):
             ".subdivision",
         ),
         Rule(
-            "!has(self.latitude) || (double(self.latitude) >= -90.0 && double(self.latitude) <= 90.0)",
+            "!has(self.latitude) || !self.latitude.matches('^-?[0-9.]+$')"
+            " || (double(self.latitude) >= -90.0 && double(self.latitude) <= 90.0)",
             "`latitude` must be from -90 to 90",
             "'latitude must be from -90 to 90, not ' + self.latitude",
             ".latitude",
         ),
         Rule(
-            "!has(self.longitude) || (double(self.longitude) >= -180.0 && double(self.longitude) <= 180.0)",
+            "!has(self.longitude) || !self.longitude.matches('^-?[0-9.]+$')"
+            " || (double(self.longitude) >= -180.0 && double(self.longitude) <= 180.0)",
             "`longitude` must be from -180 to 180",
             "'longitude must be from -180 to 180, not ' + self.longitude",
             ".longitude",
@@ -82,7 +92,8 @@ class OwnershipPeriod(ApiModel):
 
     rules: ClassVar = (
         Rule(
-            "self.owners.map(o, double(o.sharePercent)).sum() <= 100.000001",
+            "self.owners.exists(o, !o.sharePercent.matches('^[0-9.]+$'))"
+            " || self.owners.map(o, double(o.sharePercent)).sum() <= 100.000001",
             "shares of `owners` must not add up to more than 100 percent",
             "'shares of owners must not add up to more than 100 percent, here '"
             " + string(self.owners.map(o, double(o.sharePercent)).sum())",

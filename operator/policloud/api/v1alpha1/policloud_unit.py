@@ -238,10 +238,10 @@ class PolicloudUnitSpec(ApiModel):
             + " && ".join(f"has(p.power.{f})" for f in _POWER)
             + ")",
             "every pool needs `nodeSelector` and power.{minWatts, failSafeWatts, hostIdleWatts, hostMaxWatts}",
-            "'pools need nodeSelector and power.{minWatts, failSafeWatts, hostIdleWatts, hostMaxWatts}; missing: '"
-            " + self.pools.map(p, p.name + ' [' + ((has(p.nodeSelector) ? [] : ['nodeSelector']) + "
-            + " + ".join(f"(has(p.power.{f}) ? [] : ['{f}'])" for f in _POWER)
-            + ").join(', ') + ']').join('; ')",
+            "'pools need nodeSelector and power.{minWatts, failSafeWatts, hostIdleWatts, hostMaxWatts}, unlike '"
+            " + self.pools.filter(p, !(has(p.nodeSelector) && "
+            + " && ".join(f"has(p.power.{f})" for f in _POWER)
+            + ")).map(p, p.name).join(', ')",
             ".pools",
         ),
         Rule(

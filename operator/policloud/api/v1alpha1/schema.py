@@ -15,6 +15,8 @@ from policloud.api.v1alpha1.cel import formatted
 JsonSchema = dict[str, Any]
 # Not a Kubernetes key: tells crdgen that the default is part of the contract
 PERSISTED_KEY = "x-policloud-persisted"
+# Nor this: what a text that matches its pattern is, in words for the message about one that does not
+FORM_KEY = "x-policloud-form"
 
 
 class _Mark:
@@ -83,6 +85,16 @@ class Persisted(_Mark):
 
     def keys(self) -> JsonSchema:
         return {PERSISTED_KEY: True}
+
+
+@dataclass(frozen=True, slots=True)
+class Form(_Mark):
+    """What the pattern means, in words: a user reads `"fr" must be a country code…` and never a regular expression."""
+
+    words: str
+
+    def keys(self) -> JsonSchema:
+        return {FORM_KEY: self.words}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,13 @@ from policloud.api.v1alpha1.common import (
     Watts,
     WorkloadClass,
 )
-from policloud.api.v1alpha1.schema import Atomic, Column, KindInfo, MapOf, Rule, SetOf
+from policloud.api.v1alpha1.schema import Atomic, Column, Form, KindInfo, MapOf, Rule, SetOf
 
-Registry = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$")]
+Registry = Annotated[
+    str,
+    Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9._-]+)*$"),
+    Form("a host, perhaps with port and path, without a scheme, as in registry.example.org/team"),
+]
 
 
 class MandateTenant(ApiModel):

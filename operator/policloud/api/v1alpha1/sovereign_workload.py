@@ -24,7 +24,7 @@ from policloud.api.v1alpha1.common import (
     WorkloadClass,
     name_is_label_value,
 )
-from policloud.api.v1alpha1.schema import Column, Embedded, KindInfo, MapOf, Persisted, Rule, Scale, SetOf
+from policloud.api.v1alpha1.schema import Column, Embedded, Form, KindInfo, MapOf, Persisted, Rule, Scale, SetOf
 from policloud.api.v1alpha1.sovereignty import Places, Sovereignty
 from policloud.api.v1alpha1.workload_status import SovereignWorkloadStatus
 
@@ -134,7 +134,9 @@ class Volume(ApiModel):
     """Name of the volume."""
     size_gib: Annotated[GiB, Field(ge=1)]
     """Size, in GiB."""
-    mount_path: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^/[^:]*$")] | None = None
+    mount_path: (
+        Annotated[str, Field(min_length=1, max_length=512, pattern=r"^/[^:]*$"), Form("an absolute path")] | None
+    ) = None
     """Where the first container sees it. Default: mounted by the template itself."""
     class_: Name | None = None
     """StorageClass. Default: one of the unit that meets the rules."""

@@ -21,7 +21,7 @@ from policloud.api.v1alpha1.common import (
     Url,
     Watts,
 )
-from policloud.api.v1alpha1.schema import MapOf, Rule
+from policloud.api.v1alpha1.schema import Form, MapOf, Rule
 
 Quantity = Literal["Generation", "SiteImport", "GridExchange", "Branch", "IT"]
 Quality = Literal["Good", "Stale", "Dead", "Implausible", "Unknown"]
@@ -166,7 +166,7 @@ class RedfishMeter(ApiModel):
 
     url: Url
     """Base URL of the service."""
-    path: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^/[^\s]*$")]
+    path: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^/[^\s]*$"), Form("an absolute path")]
     """Resource, e.g. /redfish/v1/Chassis/1/Sensors/TotalPower."""
     credentials_secret: SecretReference | None = None
     """Secret with username and password."""
