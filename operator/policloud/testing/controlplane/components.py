@@ -95,6 +95,8 @@ def apiserver(
         f"--etcd-servers={addresses.etcd_url}",
         f"--etcd-prefix={addresses.etcd_prefix}",
         "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",  # else it looks for a default route, which a machine off the net lacks
+        "--external-hostname=localhost",
         f"--secure-port={addresses.api_port}",
         f"--tls-cert-file={files.server.certificate}",
         f"--tls-private-key-file={files.server.key}",

@@ -105,6 +105,11 @@ class ControlPlane:
         """As administrator, for preparing and checking."""
         return RestClient(self.url, self.authority.certificate, self._admin)
 
+    @cached_property
+    def _probe(self) -> RestClient:
+        """Impatient: what accepts connections on our port and says nothing may be somebody else's server."""
+        return RestClient(self.url, self.authority.certificate, self._admin, timeout=3.0)
+
     @property
     def binaries(self) -> Binaries:
         if self._binaries is None:
@@ -209,7 +214,8 @@ class ControlPlane:
                 if attempt + 1 == _PORT_TRIES or not any(text in str(error) for text in _PORT_TAKEN):
                     raise
                 self.stop()
-                self.__dict__.pop("api", None)
+                for client in ("api", "_probe"):  # made for the old port
+                    self.__dict__.pop(client, None)
             else:
                 return
 
@@ -258,4 +264,4 @@ class ControlPlane:
             self.processes.check(component)
 
     def _wait_ready(self, component: str) -> None:
-        wait_ready(component, self.name, self.processes, etcd_url=self.etcd_url, api=lambda: self.api)
+        wait_ready(component, self.name, self.processes, etcd_url=self.etcd_url, api=lambda: self._probe)
