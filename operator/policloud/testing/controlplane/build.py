@@ -16,6 +16,7 @@ from policloud.testing.controlplane.errors import ControlPlaneError
 from policloud.testing.controlplane.lock import exclusive
 from policloud.testing.controlplane.progress import Progress, progress_on_stderr
 from policloud.testing.controlplane.sources import BUILD_FLAGS, Sources
+from policloud.testing.controlplane.spawn import launched
 from policloud.testing.controlplane.toolchain import Go, find_go
 
 # The binary acts as the program under whose name it is started.
@@ -33,6 +34,8 @@ def build(sources: Sources, cache: Path) -> Path:
         exclusive(lock, waiting=lambda: progress.say("another process builds the control plane; waiting for it")),
     ):
         if not folder.exists():
+            for leftover in folder.parent.glob(f"{folder.name}.*[0-9]"):  # of a build that was killed: we hold the lock
+                shutil.rmtree(leftover, ignore_errors=True)
             _build_into(folder, sources, cache, progress)
     return folder
 
@@ -108,7 +111,7 @@ def _compile(go: Go, target: _Target, progress: Progress) -> None:
 def _run_go(go: Go, arguments: Sequence[str], module: Path, on_line: Callable[[str], None]) -> str:
     """Run it; `on_line` sees each line of stderr. Returns stdout; raises with the end of stderr."""
     process = subprocess.Popen(
-        [go.program, *arguments],
+        launched([str(go.program), *arguments], attached=True),
         cwd=module,
         env=go.environment,
         stdin=subprocess.DEVNULL,

@@ -80,6 +80,12 @@ def _popen(
 _spawner = _Spawner()
 
 
+def launched(command: Sequence[str], *, attached: bool) -> list[str]:
+    """The command line that starts `command` so; attached to the thread that starts it, which has to stay."""
+    parent = os.getpid() if attached else 0
+    return [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(parent), *command]
+
+
 def spawn(
     command: Sequence[str],
     *,
@@ -92,7 +98,11 @@ def spawn(
 
     `attached`: the kernel kills it when this process ends, however it ends. Otherwise it lives on.
     """
-    parent = os.getpid() if attached else 0
-    launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(parent), *command]
-    job: _Job = (launcher, os.environ if environment is None else environment, directory, log, Future())
+    job: _Job = (
+        launched(command, attached=attached),
+        os.environ if environment is None else environment,
+        directory,
+        log,
+        Future(),
+    )
     return _spawner.submit(job)
