@@ -59,7 +59,8 @@ class Breaker(ApiModel):
     rules: ClassVar = (
         Rule("self.phases != 2", "`phases` must be 1 or 3", "'phases must be 1 or 3, not ' + string(self.phases)"),
         Rule(
-            "!has(self.powerFactor) || (double(self.powerFactor) > 0.0 && double(self.powerFactor) <= 1.0)",
+            "!has(self.powerFactor) || !self.powerFactor.matches('^[0-9.]+$')"
+            " || (double(self.powerFactor) > 0.0 && double(self.powerFactor) <= 1.0)",
             "`powerFactor` must be above 0 and at most 1",
             "'powerFactor must be above 0 and at most 1, not ' + self.powerFactor",
         ),

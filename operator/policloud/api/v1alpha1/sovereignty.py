@@ -46,6 +46,7 @@ class OwnershipRule(ApiModel):
     rules: ClassVar = (
         Rule(
             "!has(self.maxForeignShareEachPercent) || !has(self.maxForeignShareTotalPercent)"
+            " || !(self.maxForeignShareEachPercent + self.maxForeignShareTotalPercent).matches('^[0-9.]+$')"
             " || double(self.maxForeignShareEachPercent) <= double(self.maxForeignShareTotalPercent)",
             "`maxForeignShareEachPercent` must not be greater than `maxForeignShareTotalPercent`",
             "'maxForeignShareEachPercent ' + self.maxForeignShareEachPercent"

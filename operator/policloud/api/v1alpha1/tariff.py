@@ -87,8 +87,8 @@ class Forecast(ApiModel):
             " || (self.provider == 'PowerCurve' && has(self.powerCurve)) || (self.provider == 'HTTP' && has(self.http))"
             " || (self.provider == 'File' && has(self.file))",
             "the block of `provider` must be set (clearSky, powerCurve, http or file; none for Persistence)",
-            "'forecast provider ' + self.provider + ' needs '"
-            " + (self.provider == 'Persistence' ? 'no block of its own' : 'its block: ' + {'ClearSky': 'clearSky',"
+            "'forecast provider ' + self.provider + ' '"
+            " + (self.provider == 'Persistence' ? 'takes no block' : 'needs its block, ' + {'ClearSky': 'clearSky',"
             " 'PowerCurve': 'powerCurve', 'HTTP': 'http', 'File': 'file'}[self.provider])",
         ),
     )
