@@ -6,13 +6,13 @@ What the site's own planner would do is played here: what is granted runs at onc
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 import json
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from bodies import HUB, SYSTEM, published, ran
 from policloud.adapters.kube.caching import StoringCluster
 from policloud.api import names, resources
 from policloud.api.resources import Resource
@@ -40,9 +40,6 @@ from policloud.reconcile.site.offers import OfferReconciler
 from policloud.runtime.outcome import Outcome
 from policloud.runtime.store import Key, Store, key_of
 
-HUB = "policloud-test"
-SYSTEM = "policloud-system"
-GPU = "NVIDIA-L40S"
 _numbers = itertools.count(1)
 
 
@@ -95,10 +92,21 @@ class HubProcess:
         resources.WORK_OFFER,
         resources.SOVEREIGN_WORKLOAD,
     )
+    RARE = frozenset({resources.SITE_MEMBERSHIP})
 
-    def __init__(self, cluster: Cluster, clock: Clock, *, quick: bool = False, tenants: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        *,
+        quick: bool = False,
+        tenants: Iterable[str] = (),
+        only: Iterable[str] = (),
+    ) -> None:
+        """`tenants`, `only`: the namespaces and sites it knows, where several hubs share an API server."""
         self.cluster, self.clock, self.store = cluster, clock, Store()
-        self.tenants = tuple(tenants)
+        self.tenants, self.only = tuple(tenants), tuple(only)
+        self.listed: set[Resource] = set()  # once a life is enough
         for resource in self.KINDS:
             self.store.track(str(resource), lambda _: True)
         settings = (QuickHub if quick else HubSettings)(hub_id=HUB)
@@ -118,7 +126,17 @@ class HubProcess:
 
     async def sync(self) -> None:
         for resource in self.KINDS:
-            await sync(self.cluster, self.store, resource, None, str(resource))
+            spaces: list[str | None] = [None]
+            if resource == resources.SOVEREIGN_WORKLOAD and self.tenants:
+                spaces = [*self.tenants]
+            elif resource != resources.SOVEREIGN_WORKLOAD and self.only:
+                spaces = [f"site-{name}" for name in self.only]
+            if resource in self.listed:
+                continue
+            for namespace in spaces:
+                await sync(self.cluster, self.store, resource, namespace, str(resource))
+            if resource in self.RARE and self.only:
+                self.listed.add(resource)
 
     def hear(self, *sites: str) -> None:
         """These sites renew their Leases; a first sight proves nothing, so each is seen twice."""
@@ -253,6 +271,8 @@ class SiteProcess:
         """The published copies on the hub, as the link would write them."""
         capacity = self.site.capacity.read()
         for unit in capacity.units.values():
+            if unit.spec.key[0] != self.journal.namespace:
+                continue  # of another lane on the same API server
             body = published(unit.spec.body, self.namespace)
             if unit.name not in self._published:
                 with contextlib.suppress(ConflictError):
@@ -277,136 +297,6 @@ class SiteProcess:
             del wanted["spec"]
             await self.hub.apply_status(resources.POLICLOUD_UNIT, wanted, manager=names.SITE_MANAGER)
             self._published[unit.name] = status
-
-
-def ran(body: Body, site: str) -> dict[str, Any]:
-    """Status of a local workload whose every replica is granted and ready."""
-    unit = json.loads(body["metadata"]["annotations"][names.OFFER_ANNOTATION])["unit"]
-    block = {"Inference": "inference", "Batch": "batch"}[body["spec"]["class"]]
-    count = body["spec"][block]["replicas" if block == "inference" else "parallelism"]
-    return {
-        "replicas": count,
-        "readyReplicas": count,
-        "placements": [
-            {"site": site, "unit": unit, "replicas": count, "readyReplicas": count, "state": "Running", "watts": 0}
-        ],
-        "conditions": [
-            {
-                "type": "Ready",
-                "status": "True",
-                "reason": "Running",
-                "message": "",
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            }
-        ],
-    }
-
-
-def unit(name: str, *, country: str = "FR", source: str = "grid", namespace: str = SYSTEM) -> Body:
-    """A unit of two nodes with eight GPUs each, as its owner writes it."""
-    return {
-        "apiVersion": resources.API_VERSION,
-        "kind": "PolicloudUnit",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "model": "Custom",
-            "location": {"country": country, "timeZone": "Europe/Paris"},
-            "operator": {"name": "Test", "jurisdiction": country},
-            "ownership": [
-                {"from": "2020-01-01", "owners": [{"name": "Town", "jurisdiction": country, "sharePercent": "100"}]}
-            ],
-            "exposures": [],
-            "electrical": {"limitWatts": 20000, "otherMaxWatts": 0, "sources": [source]},
-            "pools": [
-                {
-                    "name": "main",
-                    "nodeSelector": {"policloud.io/pool": name},
-                    "gpu": {"product": GPU, "memoryGiB": 48, "perNode": 8},
-                    "power": {
-                        "actuator": "Auto",
-                        "minWatts": 100,
-                        "maxWatts": 350,
-                        "failSafeWatts": 245,
-                        "hostIdleWatts": 400,
-                        "hostMaxWatts": 1000,
-                        "parkedWatts": 30,
-                    },
-                }
-            ],
-            "networkPolicy": "Enforced",
-        },
-    }
-
-
-def published(body: Body, namespace: str) -> Body:
-    spec = {k: copy.deepcopy(v) for k, v in body["spec"].items() if k != "electrical"}
-    for pool in spec["pools"]:
-        pool["power"] = {"maxWatts": pool["power"]["maxWatts"]}
-    meta = {"name": body["metadata"]["name"], "namespace": namespace}
-    return {
-        "apiVersion": body["apiVersion"],
-        "kind": body["kind"],
-        "metadata": meta,
-        "spec": {**spec, "published": True},
-    }
-
-
-def node(name: str, pool: str) -> Body:
-    gpus = {names.GPU_RESOURCE: "8", "cpu": "64", "memory": "256Gi", "pods": "110"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": {"policloud.io/pool": pool}},
-        "status": {
-            "capacity": gpus,
-            "allocatable": gpus,
-            "conditions": [{"type": "Ready", "status": "True"}],
-        },
-    }
-
-
-def mandate(*tenants: str, name: str = "all", notice: int = 60, namespace: str = SYSTEM, **spec: Any) -> Body:
-    return {
-        "apiVersion": resources.API_VERSION,
-        "kind": "SiteMandate",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "tenants": [{"hub": HUB, "tenant": t} for t in tenants],
-            "withdrawalNoticeSeconds": notice,
-            **spec,
-        },
-    }
-
-
-def membership(site: str, key: SigningKey, units: Iterable[Body]) -> Body:
-    attested = [
-        {"unit": u["metadata"]["name"], **{k: u["spec"][k] for k in ("location", "operator", "ownership", "exposures")}}
-        for u in units
-    ]
-    return {
-        "apiVersion": resources.API_VERSION,
-        "kind": "SiteMembership",
-        "metadata": {"name": site, "namespace": f"site-{site}"},
-        "spec": {"accepted": True, "paused": False, "publicKey": key.public, "attested": attested},
-    }
-
-
-def inference(name: str, tenant: str, replicas: int, *, mobility: str = "Preferred", **law: Any) -> Body:
-    return {
-        "apiVersion": resources.API_VERSION,
-        "kind": "SovereignWorkload",
-        "metadata": {"name": name, "namespace": tenant},
-        "spec": {
-            "class": "Inference",
-            "inference": {
-                "replicas": replicas,
-                "template": {"spec": {"containers": [{"name": "server", "image": "registry.example.org/app:1"}]}},
-            },
-            "gpu": {"perReplica": 1},
-            "sovereignty": law or {"location": {"allow": ["FR", "ES"]}},
-            "placement": {"mobility": mobility},
-        },
-    }
 
 
 def _source(clock: Clock) -> SourceState:

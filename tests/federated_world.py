@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from federated import HubProcess, SiteProcess, inference, mandate, membership, node, unit
+from bodies import inference, mandate, membership, node, unit
+from federated import HubProcess, SiteProcess
 from policloud.api import resources
 from policloud.domain.federation.keys import SigningKey
 from policloud.ports import Body

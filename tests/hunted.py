@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, Literal
 
 from policloud.api import names, resources
@@ -19,8 +19,8 @@ from policloud.domain.federation.offers import reserved
 from policloud.ports import Body, Cluster, Listing, WatchEvent
 
 
-class DoubleRunError(BaseException):
-    """More runs than may. Not an Exception: no handler of errors may survive it."""
+class DoubleRunError(AssertionError):
+    """More runs than may."""
 
 
 class Gate:
@@ -33,6 +33,7 @@ class Gate:
         self.local: dict[tuple[str, str, str], Body] = {}
         self.writes = 0
         self.checks = 0
+        self.failure: DoubleRunError | None = None  # the first: whoever wrote may be dead already
 
     def wrote(self, server: str, resource: Resource, body: Body) -> None:
         meta = body["metadata"]
@@ -42,7 +43,10 @@ class Gate:
             self.local[server, meta["namespace"], meta["name"]] = body
         else:
             return
-        self.check()
+        try:
+            self.check()
+        except DoubleRunError as error:
+            self.failure = self.failure or error
 
     def deleted(self, server: str, resource: Resource, namespace: str, name: str) -> None:
         if resource == resources.WORK_OFFER:
@@ -98,24 +102,20 @@ class GatedCluster:
         )
 
     async def create(self, resource: Resource, body: Body, *, dry_run: bool = False) -> Body:
-        async with self._gate.lock:
-            answer = await self._cluster.create(resource, body, dry_run=dry_run)
-            return answer if dry_run else self._wrote(resource, answer)
+        call = self._cluster.create(resource, body, dry_run=dry_run)
+        return await (call if dry_run else self._written(resource, call))
 
     async def replace(self, resource: Resource, body: Body, *, subresource: str | None = None) -> Body:
-        async with self._gate.lock:
-            return self._wrote(resource, await self._cluster.replace(resource, body, subresource=subresource))
+        return await self._written(resource, self._cluster.replace(resource, body, subresource=subresource))
 
     async def apply(
         self, resource: Resource, body: Body, *, manager: str, force: bool = True, dry_run: bool = False
     ) -> Body:
-        async with self._gate.lock:
-            answer = await self._cluster.apply(resource, body, manager=manager, force=force, dry_run=dry_run)
-            return answer if dry_run else self._wrote(resource, answer)
+        call = self._cluster.apply(resource, body, manager=manager, force=force, dry_run=dry_run)
+        return await (call if dry_run else self._written(resource, call))
 
     async def apply_status(self, resource: Resource, body: Body, *, manager: str) -> Body:
-        async with self._gate.lock:
-            return self._wrote(resource, await self._cluster.apply_status(resource, body, manager=manager))
+        return await self._written(resource, self._cluster.apply_status(resource, body, manager=manager))
 
     async def merge_patch(
         self,
@@ -127,11 +127,8 @@ class GatedCluster:
         subresource: str | None = None,
         manager: str | None = None,
     ) -> Body:
-        async with self._gate.lock:
-            answer = await self._cluster.merge_patch(
-                resource, namespace, name, patch, subresource=subresource, manager=manager
-            )
-            return self._wrote(resource, answer)
+        call = self._cluster.merge_patch(resource, namespace, name, patch, subresource=subresource, manager=manager)
+        return await self._written(resource, call)
 
     async def delete(
         self,
@@ -143,11 +140,14 @@ class GatedCluster:
         resource_version: str | None = None,
         propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
     ) -> None:
-        async with self._gate.lock:
-            await self._cluster.delete(
-                resource, namespace, name, uid=uid, resource_version=resource_version, propagation=propagation
-            )
-            self._gate.deleted(self._server, resource, namespace or "", name)
+        async def act() -> None:
+            async with self._gate.lock:
+                await self._cluster.delete(
+                    resource, namespace, name, uid=uid, resource_version=resource_version, propagation=propagation
+                )
+                self._gate.deleted(self._server, resource, namespace or "", name)
+
+        await _outliving(act())
 
     async def create_token(
         self, namespace: str, service_account: str, *, seconds: int, audiences: Sequence[str]
@@ -166,6 +166,19 @@ class GatedCluster:
             resource, namespace, resource_version=resource_version, label_selector=label_selector
         )
 
-    def _wrote(self, resource: Resource, body: Body) -> Body:
-        self._gate.wrote(self._server, resource, body)
-        return body
+    async def _written(self, resource: Resource, call: Coroutine[Any, Any, Body]) -> Body:
+        """A request on its way arrives, also when the process that sent it is dead by then."""
+
+        async def act() -> Body:
+            async with self._gate.lock:
+                answer = await call
+                self._gate.wrote(self._server, resource, answer)
+                return answer
+
+        return await _outliving(act())
+
+
+async def _outliving(call: Coroutine[Any, Any, Any]) -> Any:
+    task = asyncio.ensure_future(call)
+    task.add_done_callback(lambda t: t.cancelled() or t.exception())  # nobody may be left to hear of it
+    return await asyncio.shield(task)

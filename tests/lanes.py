@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from federated import HubProcess, SiteProcess, inference, mandate, membership, node, unit
+from bodies import inference, mandate, membership, node, unit
+from federated import HubProcess, SiteProcess
 from hunted import Gate, GatedCluster
 from policloud.api import resources
 from policloud.domain.federation.keys import SigningKey
@@ -41,6 +42,7 @@ class Lane:
         self.schedule, self.crashes = QUIET, False
         self.failed: BaseException | None = None
         self.lives, self.over = 0, False
+        self.here: tuple[HubProcess, Controller] | None = None
         self.there: dict[str, tuple[SiteProcess, Controller]] = {}  # the present lives
         self._seeds = itertools.count()
         self._rng = random.Random(tag)  # noqa: S311
@@ -79,6 +81,8 @@ class Lane:
             for task in (*tasks, telling):
                 task.cancel()
             await asyncio.gather(*tasks, telling, return_exceptions=True)
+        if self.gate.failure is not None:
+            raise self.gate.failure
         await self.tidy()
 
     async def tidy(self) -> None:
@@ -86,7 +90,8 @@ class Lane:
         for namespace in (f"site-{name}" for name in self.apis):
             offers = [o for (ns, _), o in self.gate.offers.items() if ns == namespace]
             for offer in sorted(offers, key=lambda o: o["spec"]["sequence"])[:-1]:
-                await self.hub_api.delete(resources.WORK_OFFER, namespace, offer["metadata"]["name"])
+                with contextlib.suppress(NotFoundError):
+                    await self.hub_api.delete(resources.WORK_OFFER, namespace, offer["metadata"]["name"])
         for api in self.apis.values():
             records = (await api.list(resources.CONFIG_MAP, self.system)).items
             held = [r for r in records if "counter" in (r.get("data") or {})]
@@ -108,9 +113,11 @@ class Lane:
     async def delete(self, name: str) -> None:
         await self.hub_api.delete(resources.SOVEREIGN_WORKLOAD, self.tenant, name)
 
-    async def until(self, what: str, condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
+    async def until(self, what: str, condition: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
         end = self.clock.monotonic() + seconds
         while not await condition():
+            if self.gate.failure is not None:
+                raise self.gate.failure
             if self.clock.monotonic() > end:
                 raise AssertionError(f"lane {self.tag}: not within {seconds} s: {what}; {await self.tell()}")
             await self.clock.sleep(_PAUSE * 2)
@@ -150,7 +157,19 @@ class Lane:
             asked = f"{spec['sequence']}, withdrawn {spec['withdrawn']}, release {spec['release']}"
             return f"{meta['namespace']}/{meta['name']}: {asked}, {offer.get('status')}"
 
-        return "\n".join([*map(line, self.gate.offers.values()), f"local: {[*self.gate.local]}"])
+        lines = [*map(line, self.gate.offers.values()), f"local: {[*self.gate.local]}"]
+        if self.here is not None:
+            hub, controller = self.here
+            judged, waiting = hub.sites.assessment(), sorted(hub.workloads.waiting)
+            lines.append(
+                f"hub: {judged}, waiting {waiting}, queue {len(controller.queue)}, {controller.queue.unfinished()}"
+            )
+            lines += [f"{v.site}: closed {v.closed}, {v.pools}, {v.free_watts} W" for v in hub.hub.planner._units()]
+            for key in [*hub.keys()]:
+                body = hub.store.get(str(resources.SOVEREIGN_WORKLOAD), key) or {}
+                lines.append(f"{key}: {(body.get('status') or {}).get('conditions')}")
+                lines.append(f"now: {await hub.reconcile(key)}")
+        return "\n".join(lines)
 
     # -- lives
 
@@ -167,8 +186,11 @@ class Lane:
         return FaultyCluster(cluster, schedule, clock=self.clock, crash_after=after)
 
     async def _hub_life(self) -> None:
-        process = HubProcess(self._faulty(self.hub_api), self.clock, quick=True, tenants=[self.tenant])
+        process = HubProcess(
+            self._faulty(self.hub_api), self.clock, quick=True, tenants=[self.tenant], only=[*self.apis]
+        )
         controller = _controller("workloads", process.reconcile)
+        self.here = (process, controller)
         for kind, key in ((resources.WORK_OFFER, workload_key), (resources.SOVEREIGN_WORKLOAD, key_of)):
             process.store.subscribe(str(kind), lambda body, key=key: self._mine(controller, key(body)))
         unit_kind = str(resources.POLICLOUD_UNIT)

@@ -21,7 +21,7 @@ from policloud.testing.faults import Schedule
 from stories import life_and_death
 
 SCHEDULES = 100
-LANES = 8
+LANES = 6
 FAULTS = Schedule(0, fail=0.05, lose=0.1, delay=0.2, conflict=0.05, longest=0.1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from federated import mandate
+from bodies import mandate
 from federated_world import COUNTRIES, TENANT, World
 from policloud.api import resources
 

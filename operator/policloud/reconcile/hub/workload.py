@@ -158,6 +158,8 @@ class WorkloadReconciler:
         lacking = missing(view) - sum(hub.adopted((wanted.ref.namespace, wanted.ref.name)).values())
         if lacking <= 0:
             return await self._move_suspended(body, view)
+        # Waiting from before the snapshot is taken: a unit that changes while this is decided wakes it again
+        self.waiting.add((wanted.ref.namespace, wanted.ref.name))
         # What the last round placed stays reserved through any failure below, until a later look gets here again
         memory.decided = await hub.planner.decide(self._wish(body, view))
         actions = place(view, memory.decided.decision.assignments, hub.book.next_sequence)
