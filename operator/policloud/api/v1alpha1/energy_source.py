@@ -132,6 +132,15 @@ class EnergySourceSpec(ApiModel):
             ".importLimitWatts",
         ),
         Rule(
+            "self.connection != 'Island' || ((!has(self.importLimitWatts) || self.importLimitWatts == 0)"
+            " && (!has(self.exportLimitWatts) || self.exportLimitWatts == 0))",
+            "`connection` Island has no grid: `importLimitWatts` and `exportLimitWatts` must be absent or 0",
+            "'connection ' + self.connection + ' has no grid: importLimitWatts ' + (has(self.importLimitWatts) ?"
+            " string(self.importLimitWatts) : 'absent') + ' and exportLimitWatts ' + (has(self.exportLimitWatts) ?"
+            " string(self.exportLimitWatts) : 'absent') + ' must be absent or 0'",
+            ".connection",
+        ),
+        Rule(
             "self.type == oldSelf.type",
             "`type` must not be changed; make a new source",
             "'type must not be changed from ' + oldSelf.type + ' to ' + self.type + '; make a new source'",

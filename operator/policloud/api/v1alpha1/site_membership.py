@@ -101,6 +101,14 @@ class SiteMembership(ApiObject):
         ),
     )
 
+    root_rules: ClassVar = (
+        Rule(
+            "size(self.metadata.name) <= 58 && !self.metadata.name.contains('.')",
+            "metadata.name must have at most 58 characters and no dot: its namespace is site-NAME",
+            "'metadata.name must have at most 58 characters and no dot, as its namespace is site-NAME, and is '"
+            " + self.metadata.name",
+        ),
+    )
     kind: Literal["SiteMembership"] = "SiteMembership"
     spec: SiteMembershipSpec
     status: SiteMembershipStatus = Field(default_factory=SiteMembershipStatus)

@@ -38,7 +38,7 @@ def _never_less(name: str) -> Rule:
 
 
 def _fixed(name: str, show: str = "self.{}") -> Rule:
-    new, old = show.format(name), show.format(name).replace("self", "oldSelf")
+    new, old = show.format(name), show.format(name).replace("self.", "oldSelf.")
     return Rule(
         f"self.{name} == oldSelf.{name}",
         f"`{name}` must not be changed; make a new offer",
@@ -104,7 +104,7 @@ class WorkOfferSpec(ApiModel):
     rules: ClassVar = (
         _fixed("hub"),
         _fixed("unit"),
-        _fixed("workload", "self.{}.uid"),
+        _fixed("workload", "self.{0}.namespace + '/' + self.{0}.name + ' (UID ' + self.{0}.uid + ')'"),
         _never_less("epoch"),
         _never_less("sequence"),
         Rule(
@@ -223,9 +223,11 @@ class WorkOfferStatus(StatusModel):
 
     rules: ClassVar = (
         Rule(
-            "!has(self.counter) || !has(oldSelf.counter) || self.counter >= oldSelf.counter",
+            "!has(oldSelf.counter) || (has(self.counter) && self.counter >= oldSelf.counter)",
             "`counter` must never decrease",
-            "'counter must never decrease, from ' + string(oldSelf.counter) + ' to ' + string(self.counter)",
+            "has(self.counter) ? 'counter must never decrease, from ' + string(oldSelf.counter) + ' to '"
+            " + string(self.counter) : 'counter must never decrease: ' + string(oldSelf.counter)"
+            " + ' must not be taken away'",
         ),
         Rule(
             "!has(oldSelf.state) || oldSelf.state != 'Released' || (has(self.state) && self.state == 'Released')",
