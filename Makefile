@@ -43,8 +43,8 @@ lint: setup ## style, types, import contracts, file sizes, drift of generated fi
 format: setup ## let ruff fix what it can
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-crds: setup ## regenerate crds/ from the Pydantic models
-	$(BIN)/python -m policloud.crdgen crds
+crds: setup ## regenerate crds/ and docs/reference/api/ from the Pydantic models
+	$(BIN)/python -m policloud.crdgen crds --docs docs/reference/api
 
 lock: ## resolve requirements.lock again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras --group test --group lint hack/build-requirements.txt pyproject.toml -o requirements.lock

@@ -1,4 +1,4 @@
-"""crds/ is what the models say, small enough for kubectl apply, and every rule in it shows the values."""
+"""crds/ and the reference say what the models say, small enough for kubectl apply, each rule with the values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from policloud.api.v1alpha1 import KINDS
-from policloud.crdgen import crd
+from policloud.crdgen import crd, pages
 
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "crds"
+PAGES = ROOT / "docs" / "reference" / "api"
 WRONG = ROOT / "tests" / "contract" / "wrong"
 FILES = crd.files()
 NAMES = sorted(FILES)
@@ -28,6 +29,11 @@ def test_nothing_else_is_there() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_file_is_up_to_date(name: str) -> None:
     assert (CRDS / name).read_text(encoding="utf-8") == FILES[name], "run: make crds"
+
+
+@pytest.mark.parametrize(("name", "text"), pages.files().items())
+def test_page_of_the_reference_is_up_to_date(name: str, text: str) -> None:
+    assert (PAGES / name).read_text(encoding="utf-8") == text, "run: make crds"
 
 
 @pytest.mark.parametrize("name", NAMES)

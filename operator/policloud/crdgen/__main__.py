@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from policloud.crdgen import crd
+from policloud.crdgen import crd, pages
 from policloud.crdgen.structural import NotStructuralError
 
 
@@ -18,7 +18,7 @@ def main(directory: Path | None, docs: Path | None) -> None:
     if directory is None and docs is None:
         raise click.UsageError("say where to: a directory for CRDs (crds), --docs for pages (docs/reference), or both")
     try:
-        changed = crd.write(directory) if directory else []
+        changed = [*(crd.write(directory) if directory else ()), *(pages.write(docs) if docs else ())]
     except NotStructuralError as e:
         raise click.ClickException(f"the models cannot become a CRD: {e}") from None
     for path in changed:

@@ -186,9 +186,9 @@ class MaintenanceWindow(ApiModel):
     name: Name
     """Name of the window."""
     days: Days
-    """e.g. Tue."""
+    """Days of the week, e.g. Tue."""
     from_: ClockTime
-    """HH:MM, local time of the unit."""
+    """First minute, HH:MM, local time of the unit."""
     to: ClockTime
     """HH:MM, up to "24:00"."""
 

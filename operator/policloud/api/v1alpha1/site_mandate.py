@@ -55,9 +55,9 @@ class Hours(ApiModel):
     )
 
     days: Days
-    """e.g. Mon-Sun or Sat,Sun."""
+    """Days of the week, e.g. Mon-Sun or Sat,Sun."""
     from_: ClockTime
-    """HH:MM, e.g. "00:00"."""
+    """First minute, HH:MM, e.g. "00:00"."""
     to: ClockTime
     """HH:MM, up to "24:00"."""
 

@@ -66,7 +66,7 @@ class ExposureRule(ApiModel):
     """Laws of third countries that must not reach the operator."""
 
     deny: Annotated[tuple[Exposure, ...], Field(min_length=1, max_length=16), SetOf()]
-    """e.g. US-CLOUD-Act, US-FISA-702."""
+    """Laws by country and name, e.g. US-CLOUD-Act, US-FISA-702."""
 
 
 class CertificationRule(ApiModel):

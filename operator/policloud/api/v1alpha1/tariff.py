@@ -132,11 +132,11 @@ class TariffPeriod(ApiModel):
     )
 
     name: Name
-    """e.g. peak."""
+    """Name of the period, e.g. peak."""
     days: Days
-    """e.g. Mon-Fri or Sat,Sun."""
+    """Days of the week, e.g. Mon-Fri or Sat,Sun."""
     from_: ClockTime
-    """HH:MM, local time of the unit."""
+    """First minute, HH:MM, local time of the unit."""
     to: ClockTime
     """HH:MM, up to "24:00"."""
     price_per_mwh: Money

@@ -85,7 +85,7 @@ class SolarShape(ApiModel):
     peak_watts: Watts
     """Power at solar noon, in watts."""
     sunrise: ClockTime
-    """HH:MM, e.g. "06:30"."""
+    """First minute, HH:MM, e.g. "06:30"."""
     sunset: ClockTime
     """HH:MM, e.g. "20:15"."""
 
