@@ -20,8 +20,8 @@ from policloud.domain.energy.freshness import Quality
 from policloud.domain.federation.answers import AnswerTimes
 from policloud.domain.federation.keys import SigningKey
 from policloud.domain.federation.liveness import LivenessSettings
-from policloud.domain.federation.plan import Times
 from policloud.domain.federation.signing import sign
+from policloud.domain.federation.view import Times
 from policloud.hub.settings import HubSettings
 from policloud.hub.wiring import build
 from policloud.ports import Body, Clock, Cluster, ConflictError, NotFoundError

@@ -10,7 +10,7 @@ from typing import Literal
 
 from policloud.api import names
 from policloud.domain.federation.liveness import LivenessSettings
-from policloud.domain.federation.plan import Times
+from policloud.domain.federation.view import Times
 from policloud.reconcile.hub.workload import Pace
 
 

@@ -19,6 +19,7 @@ from policloud.reconcile.site.federation import Federation, held_entries, promis
 from policloud.reconcile.site.journal import HELD, Journal, parse
 from policloud.reconcile.site.mandates import MandateReconciler
 from policloud.reconcile.site.offers import OfferReconciler
+from policloud.reconcile.site.templates import workload_label
 from policloud.runtime.store import Key, key_of
 from policloud.runtime.workers import Controller
 from policloud.site.link import HubLink
@@ -140,5 +141,5 @@ def _leavers(body: Body, side: OffersSide) -> Iterable[tuple[Controller, Key]]:
         return
     name = (body["metadata"].get("labels") or {}).get(names.WORKLOAD_LABEL)
     for held in side.journal.all():
-        if held.drain_until is not None and name is not None and held.offer.offer_name.startswith(name[:40]):
+        if held.drain_until is not None and workload_label(held.offer.offer_name) == name:
             yield side.offers, (held.offer.offer_namespace, held.offer.offer_name)

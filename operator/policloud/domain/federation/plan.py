@@ -5,9 +5,7 @@ Pure and level-triggered: the same view gives the same actions, and a view in wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
 
 from policloud.domain.federation.actions import (
     Action,
@@ -21,46 +19,10 @@ from policloud.domain.federation.actions import (
     WritePlan,
 )
 from policloud.domain.federation.content import Planned, Wanted, revision_for
-from policloud.domain.federation.membership import MembershipState
 from policloud.domain.federation.moves import Move, on_loss, still_counts
 from policloud.domain.federation.offers import AnswerVerdict, Demand, Offer, OfferState, ReleaseMode, offer_name
+from policloud.domain.federation.view import View, done_before, missing, runs, share
 from policloud.domain.placement.model import Assignment
-
-COMPLETED = "Completed"
-FAILED = "Failed"
-FINISHED = frozenset({COMPLETED, FAILED})
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Settings of the protocol on the hub; `scaled` shortens all of them."""
-
-    answer_within: timedelta = timedelta(seconds=30)
-    ask_again: timedelta = timedelta(seconds=60)  # after silence
-    keep_withdrawn: timedelta = timedelta(hours=1)
-    resumes_soon: timedelta = timedelta(minutes=5)
-
-    def scaled(self, factor: float) -> Times:
-        return Times(
-            *(t * factor for t in (self.answer_within, self.ask_again, self.keep_withdrawn, self.resumes_soon))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One workload at one moment. `wanted` None: its SovereignWorkload is not there (which orders nothing)."""
-
-    wanted: Wanted | None
-    offers: tuple[Offer, ...]
-    sites: Mapping[str, MembershipState]  # by namespace of the offers
-    now: datetime
-    unlawful: Mapping[str, str] = field(default_factory=dict)  # unit -> why it may not run there any more
-    forged: frozenset[str] = frozenset()  # offer UIDs whose answer is not signed by the pinned key
-    newest: frozenset[str] = frozenset()  # offer UIDs with their site's highest sequence: never deleted
-    times: Times = Times()
-
-    def site(self, offer: Offer) -> MembershipState:
-        return self.sites.get(offer.namespace) or MembershipState(offer.namespace)
 
 
 def housekeeping(view: View) -> list[Action]:
@@ -75,51 +37,6 @@ def housekeeping(view: View) -> list[Action]:
     touched = {a.offer.uid for a in actions if isinstance(a, Resequence | Withdraw | RequestRelease)}
     actions += _scale_down(view, view.wanted, touched)
     return actions or [*_deletions(view)]
-
-
-def finished(view: View) -> Offer | None:
-    """The offer under which a batch came to its end, if one did."""
-    return next((o for o in view.offers if o.released and o.reason in FINISHED), None)
-
-
-def share(offer: Offer) -> int:
-    """Replicas that an offer stands for: asked while an answer may come, else what runs."""
-    if offer.final:
-        return 0
-    if offer.unanswered and not offer.release_requested:
-        return offer.demand.replicas
-    return offer.running.grant.replicas if offer.running else 0
-
-
-def placed(view: View) -> dict[str, int]:
-    """Replicas by unit that are held or may yet be: what a placement must not place again."""
-    held: dict[str, int] = {}
-    for offer in view.offers:
-        if still_counts(offer, view.site(offer)) and (count := max(share(offer), _runs(offer))):
-            held[offer.unit] = held.get(offer.unit, 0) + count
-    return held
-
-
-def missing(view: View) -> int:
-    """Replicas that no open offer stands for. Work that is leaving counts until it has left."""
-    wanted = view.wanted
-    if wanted is None or wanted.deleting or finished(view) is not None:
-        return 0
-    held = sum(placed(view).values())
-    if wanted.whole:
-        return 0 if held else wanted.replicas
-    return max(0, wanted.replicas - held)
-
-
-def done_before(view: View) -> int:
-    """Completions of a batch under offers that are over or were given up, by the last count reported."""
-    over = (o for o in view.offers if not still_counts(o, view.site(o)))
-    return sum(int(o.feedback.get("succeeded", 0)) for o in over)
-
-
-def leaving_units(view: View) -> frozenset[str]:
-    """Units not to be asked now: an offer there is being ended, or cannot be asked anew."""
-    return frozenset(o.unit for o in view.offers if not o.final and (o.leaving or o.withdrawn or o.uid in view.forged))
 
 
 def place(view: View, assignments: Iterable[Assignment], next_sequence: Callable[[str], int]) -> list[Action]:
@@ -148,21 +65,6 @@ def place(view: View, assignments: Iterable[Assignment], next_sequence: Callable
         return asked
     plan = WritePlan((*_kept(view, wanted), *new))
     return [plan, *(CreateOffer(p) for p in new), *asked]
-
-
-def next_look(view: View) -> datetime | None:
-    """When time alone may change what `housekeeping` says."""
-    moments: list[datetime] = []
-    for o in view.offers:
-        if o.unanswered and not o.release_requested and o.answer_by:
-            moments.append(o.answer_by)
-        if o.answer and o.answered and o.answer.until:
-            moments.append(o.answer.until)
-        if o.ask_again:
-            moments.append(o.ask_again)
-        if o.final and o.withdrawn_at and o.uid not in view.newest:
-            moments.append(o.withdrawn_at + view.times.keep_withdrawn)
-    return min((m for m in moments if m > view.now), default=None)
 
 
 def _missing(view: View, wanted: Wanted) -> list[Action]:
@@ -278,13 +180,13 @@ def _scale_down(view: View, wanted: Wanted, touched: set[str]) -> list[Action]:
     if wanted.whole:
         return []
     staying = [o for o in view.offers if not o.leaving and still_counts(o, view.site(o))]
-    excess = sum(max(share(o), _runs(o)) for o in staying) - wanted.replicas
+    excess = sum(max(share(o), runs(o)) for o in staying) - wanted.replicas
     actions: list[Action] = []
     able = [o for o in staying if share(o) and not o.withdrawn and o.uid not in touched]
     for offer in sorted((o for o in able if o.uid not in view.forged), key=_certainty):
         if excess <= 0:
             break
-        held = max(share(offer), _runs(offer))
+        held = max(share(offer), runs(offer))
         left = max(0, held - excess)
         excess -= held - left
         if left:
@@ -370,10 +272,6 @@ def _kept(view: View, wanted: Wanted) -> tuple[Planned, ...]:
     return tuple(p for p in wanted.planned if (p.namespace, p.name) not in gone)
 
 
-def _runs(offer: Offer) -> int:
-    return offer.running.grant.replicas if offer.running and not offer.released else 0
-
-
 def _demand(wanted: Wanted, a: Assignment) -> Demand:
     gpu = wanted.spec.get("gpu") or {}
     memory = int(gpu.get("memoryGiB") or 0)
@@ -382,7 +280,7 @@ def _demand(wanted: Wanted, a: Assignment) -> Demand:
 
 def _more(wanted: Wanted, offer: Offer, a: Assignment) -> Demand:
     """What is asked of a unit that has some already (or said no before): its share and the new replicas."""
-    new, held = _demand(wanted, a), max(share(offer), _runs(offer))
+    new, held = _demand(wanted, a), max(share(offer), runs(offer))
     if held == 0:
         return new
     old = offer.demand.scaled(held)

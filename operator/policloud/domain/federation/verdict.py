@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from policloud.domain.conditions import Condition
 from policloud.domain.federation.liveness import Reach
 from policloud.domain.federation.offers import AnswerVerdict, Offer, OfferState
-from policloud.domain.federation.plan import COMPLETED, View, finished, missing
+from policloud.domain.federation.view import COMPLETED, View, finished, missing
 from policloud.domain.reasons import WorkloadReason
 
 TEMPLATE_REASONS = frozenset({"TemplateRefused", "TemplateConflict", "KindNotServed"})

@@ -14,19 +14,10 @@ from policloud.domain.federation.actions import RequestRelease
 from policloud.domain.federation.content import Wanted, too_large
 from policloud.domain.federation.moves import Move, on_suspension
 from policloud.domain.federation.offers import CONTENT_MAX_BYTES, OfferState, ReleaseMode
-from policloud.domain.federation.plan import (
-    Times,
-    View,
-    done_before,
-    housekeeping,
-    leaving_units,
-    missing,
-    next_look,
-    place,
-    placed,
-)
+from policloud.domain.federation.plan import housekeeping, place
 from policloud.domain.federation.signing import genuine
 from policloud.domain.federation.verdict import Waiting
+from policloud.domain.federation.view import Times, View, done_before, leaving_units, missing, next_look, placed
 from policloud.domain.placement.model import WorkloadView
 from policloud.ports import Body, Clock, Cluster, NotFoundError, Recorder
 from policloud.reconcile.hub.law import unlawful

@@ -12,8 +12,8 @@ from policloud.api.offers import format_time, parse_time
 from policloud.api.resources import SOVEREIGN_WORKLOAD
 from policloud.domain.conditions import Condition, find, merge
 from policloud.domain.federation.offers import Offer, OfferState
-from policloud.domain.federation.plan import View
 from policloud.domain.federation.verdict import ready_replicas
+from policloud.domain.federation.view import View
 from policloud.ports import Body, Cluster
 from policloud.reconcile.hub.sites import site_of
 from policloud.reconcile.site.decisions import same

@@ -27,7 +27,7 @@ from policloud.domain.federation.actions import (
 )
 from policloud.domain.federation.content import Wanted, content_for
 from policloud.domain.federation.offers import Demand, Offer, revision
-from policloud.domain.federation.plan import Times
+from policloud.domain.federation.view import Times
 from policloud.ports import Body, Clock, Cluster, ConflictError, NotFoundError
 from policloud.reconcile.hub.offerbook import KIND, OfferBook
 from policloud.reconcile.hub.wanted import plan_text

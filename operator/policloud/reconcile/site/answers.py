@@ -166,3 +166,11 @@ def lost(offer: Offer, pledge: Pledge) -> bool:
 def settled(held: Held, offer: Offer) -> Held:
     """The record without its pledge, after a no arrived or an answer was lost. Nothing runs by it."""
     return replace(held.declined(), epoch=max(held.epoch, offer.epoch))
+
+
+def shrinks(held: Held) -> bool:
+    """Whether the pledge is a yes to fewer replicas than run."""
+    pledge = held.pledge
+    if pledge is None or not held.runs or pledge.verdict is not AnswerVerdict.ACCEPTED:
+        return False
+    return pledge.grant.replicas < held.grant.replicas

@@ -54,6 +54,22 @@ class CarryOut:
         body = local_body(offer, held)
         return await self._site.cluster.apply(SOVEREIGN_WORKLOAD, body, manager=names.SITE_MANAGER)
 
+    async def resize(self, held: Held, replicas: int) -> None:
+        """Only the number of replicas of what runs; the rest of an edit follows once it is acknowledged."""
+        namespace, name = local_key(held)
+        local = await self.fresh(held)
+        if local is None:
+            return
+        spec = local.get("spec") or {}
+        block, field = ("batch", "parallelism") if spec.get("class") == "Batch" else ("inference", "replicas")
+        if block not in spec or spec[block].get(field) == replicas:
+            return
+        change: dict[str, Any] = {field: replicas}
+        if spec[block].get("minReplicas", 0) > replicas:
+            change["minReplicas"] = replicas
+        patch = {"metadata": {"resourceVersion": local["metadata"]["resourceVersion"]}, "spec": {block: change}}
+        await self._site.cluster.merge_patch(SOVEREIGN_WORKLOAD, namespace, name, patch, manager=names.SITE_MANAGER)
+
     def current(self, held: Held) -> Body | None:
         return self._site.store.get(_KIND, local_key(held))
 

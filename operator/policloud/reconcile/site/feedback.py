@@ -11,7 +11,7 @@ from policloud.api.offers import format_time, parse_time
 from policloud.domain.conditions import Condition, find, merge
 from policloud.domain.federation.held import Held
 from policloud.domain.federation.offers import OfferState
-from policloud.domain.federation.plan import FINISHED
+from policloud.domain.federation.view import FINISHED
 from policloud.ports import Body
 from policloud.reconcile.site.placements import DRAINING, SUSPENDED, placements
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
@@ -12,7 +13,7 @@ from policloud.api import names
 from policloud.api.resources import CONFIG_MAP
 from policloud.domain.federation.held import Held, HeldState, Identity, Pledge
 from policloud.domain.federation.offers import AnswerVerdict, Grant, WorkloadRef
-from policloud.ports import Body, Cluster
+from policloud.ports import Body, Cluster, NotFoundError
 from policloud.runtime.store import Store
 
 HELD = "held"
@@ -62,8 +63,11 @@ class Journal:
         return saved
 
     async def forget(self, held: Held) -> None:
+        """Delete the version that was read; gone already is fine."""
         name = self._name(held)
-        await self._cluster.delete(CONFIG_MAP, self.namespace, name, resource_version=held.resource_version or None)
+        with contextlib.suppress(NotFoundError):
+            await self._cluster.delete(CONFIG_MAP, self.namespace, name, resource_version=held.resource_version or None)
+        self._store.remove(KIND, (self.namespace, name))
 
     def _parse(self, body: Body) -> Held | None:
         """Once a version: every answer looks at all records."""

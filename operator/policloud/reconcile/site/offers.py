@@ -9,11 +9,11 @@ from datetime import datetime
 from policloud.api.offers import parse_offer
 from policloud.api.resources import WORK_OFFER
 from policloud.domain.federation.answers import must_answer
-from policloud.domain.federation.held import Held, HeldState, epoch_of, identity_of
+from policloud.domain.federation.held import TOMBSTONE, Held, HeldState, epoch_of, expired, identity_of
 from policloud.domain.federation.offers import AnswerVerdict, Offer, OfferState
-from policloud.domain.federation.plan import FINISHED
+from policloud.domain.federation.view import FINISHED
 from policloud.ports import Body
-from policloud.reconcile.site.answers import Answerer, landed, lost, settled
+from policloud.reconcile.site.answers import Answerer, landed, lost, settled, shrinks
 from policloud.reconcile.site.carryout import CarryOut
 from policloud.reconcile.site.federation import HUB_OFFERS, Federation
 from policloud.reconcile.site.feedback import Report, ended, report, reported, status_patch
@@ -75,8 +75,10 @@ class OfferReconciler:
         if landed(offer, pledge):
             return await self._arrived(offer, held)
         if lost(offer, pledge):
+            if shrinks(held):
+                await self._carry_out.resize(held, held.grant.replicas)  # less was never agreed on
             return await self._federation.journal.save(settled(held, offer))
-        return await self._arrived(await self._answerer.send(offer, held), held)
+        return await self._say(offer, held)
 
     async def _answer(self, offer: Offer, held: Held | None) -> tuple[Offer, Held | None]:
         records = self._federation.journal.all()
@@ -85,8 +87,15 @@ class OfferReconciler:
         if not must_answer(offer, held, highest_epoch=epoch_of(records, offer.hub)):
             return offer, held
         held = await self._answerer.pledge(offer, held)
-        answered = await self._answerer.send(offer, held)
-        return answered, await self._arrived(answered, held)
+        held = await self._say(offer, held)
+        body = self._federation.site.store.get(HUB_OFFERS, offer.key)
+        return (parse_offer(body) if body is not None else offer), held
+
+    async def _say(self, offer: Offer, held: Held) -> Held:
+        """Send the pledge, then do it; but less is run before it is agreed on, lest more runs than the hub keeps."""
+        if held.pledge is not None and shrinks(held):
+            await self._carry_out.resize(held, held.pledge.grant.replicas)
+        return await self._arrived(await self._answerer.send(offer, held), held)
 
     async def _arrived(self, offer: Offer, held: Held) -> Held:
         """The hub has the answer. A yes becomes local work, unless its end was asked for meanwhile."""
@@ -107,6 +116,7 @@ class OfferReconciler:
     async def _go_on(self, offer: Offer | None, held: Held) -> tuple[Held, float | None]:
         """Follow what runs: orders to end it, notices, its own end. Seconds to wait, if for a time."""
         if held.state is HeldState.RELEASED:
+            await self._bury(held)
             return held, None
         if not held.runs:
             return await self._close(offer, held), None
@@ -120,6 +130,12 @@ class OfferReconciler:
         if (why := ended(held, local)) is not None:
             return await self._give_back(held, why)
         return held, None
+
+    async def _bury(self, held: Held) -> None:
+        """A tombstone has served after 90 days; the one with the highest counter stays."""
+        journal = self._federation.journal
+        if held.record in {old.record for old in expired(journal.all(), self._now())}:
+            await journal.forget(held)
 
     async def _close(self, offer: Offer | None, held: Held) -> Held:
         """Nothing runs and nothing is on its way: an offer that is over leaves a tombstone."""
@@ -177,6 +193,8 @@ class OfferReconciler:
     def _later(self, held: Held) -> Outcome:
         if held.runs:
             return RequeueAfter(self._federation.site.timing.usage, "usage")
+        if held.released_at is not None:
+            return RequeueAfter(max(60.0, (held.released_at + TOMBSTONE - self._now()).total_seconds()), "tombstone")
         return Done()
 
     def _now(self) -> datetime:
