@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -48,15 +49,24 @@ def test_names_of_test_files_are_unique() -> None:
 
 
 # Paths of one machine, and hosts that serve packages or images: neither helps on another machine
-# An image without a host means docker.io to every container runtime, so a mandate has to know that name
-_MEANT = {Path(__file__), ROOT / "operator/policloud/domain/federation/mandate.py"}
 _STRANGE = {
-    "a path of somebody's machine": re.compile(r"(?<![\w.])/(?:home|root|Users|work)/[\w.-]+"),
+    "a path of somebody's machine": re.compile(
+        r"(?<![\w.])/(?:home|root|Users|work)/[\w.-]+|(?:^|[^\w.])/(?:work|fa[r]m)/|/roo[t]/"
+    ),
     "a package registry": re.compile(
-        r"\b(?:pypi\.org|pythonhosted\.org|proxy\.golang\.org|registry\.npmjs\.org)\b|index-url\s*=|GOPROXY\s*=\s*https"
+        r"py[p]i\.org|python[h]osted|proxy\.go[l]ang|registry\.np[m]js|deb\.deb[i]an|crate[s]\.io|repo1?\.ma[v]en"
+        r"|index-url\s*=|GOPROXY\s*=\s*https"
     ),
     "an image registry": re.compile(r"\b(?:docker\.io|quay\.io|gcr\.io|ghcr\.io|registry\.k8s\.io|nvcr\.io)\b"),
     "a temporary folder": re.compile(r"(?<![\w.])/tmp/(?!x\b)[\w.-]+"),
+}
+# An image without a host means docker.io to every container runtime, so a mandate has to know that name
+_MEANT = {
+    "an image registry": {
+        ROOT / "operator/policloud/domain/federation/mandate.py",
+        ROOT / "tests/unit/domain/federation/test_mandate.py",
+        Path(__file__),
+    }
 }
 
 
@@ -64,12 +74,58 @@ _STRANGE = {
 def test_nothing_of_one_machine_is_in_our_files(what: str) -> None:
     found = []
     for path in _ours():
-        if path in _MEANT or path.suffix in {".sum", ".svg", ".png"}:
+        if path in _MEANT.get(what, ()) or path.suffix in {".sum", ".svg", ".png"}:
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             if match := _STRANGE[what].search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {match[0]}")
     assert not found, what
+
+
+def test_dependencies_are_locked_by_hash_and_name_no_index() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    blocks = re.split(r"\n(?=\S)", "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")))
+    locked = [b for b in blocks if b.strip()]
+    assert len(locked) > 20
+    assert not [b.splitlines()[0] for b in locked if "==" not in b or "--hash=sha256:" not in b]
+    assert "://" not in text
+
+
+def test_license_is_the_one_we_name() -> None:
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert named["license"] == "Apache-2.0"
+    text = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "Version 2.0" in text
+
+
+def test_what_the_wheel_takes_is_there() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    sources = [*wheel["packages"], *wheel["force-include"]]
+    assert not [s for s in sources if not any(p.is_relative_to(ROOT / s) for p in _ours())]
+
+
+def test_every_module_can_be_imported() -> None:
+    # In a process of its own: importing everything here would hide what a test forgot to import
+    modules = [
+        ".".join(p.relative_to(ROOT / "operator").with_suffix("").parts).removesuffix(".__init__")
+        for p in _of("operator", suffixes=(".py",))
+        if p.name != "__main__.py"
+    ]
+    code = (
+        "import importlib, operator, sys\n"
+        "assert operator.itemgetter, 'operator is not the standard library'\n"
+        "for name in sys.stdin.read().split(): importlib.import_module(name)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        input="\n".join(modules),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
 
 
 def test_import_contracts_hold() -> None:
