@@ -58,10 +58,14 @@ def _map(schema: Schema) -> st.SearchStrategy[Any]:
     return st.dictionaries(st.sampled_from(["a", "b"]), st.integers() | st.booleans(), max_size=2)
 
 
-def _objects(cls: type[ApiObject]) -> st.SearchStrategy[dict[str, Any]]:
+def _parts(cls: type[ApiObject]) -> dict[str, Schema]:
     root = custom_resource_definition(cls)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return {name: root["properties"][name] for name in ("spec", "status")}
+
+
+def _objects(cls: type[ApiObject]) -> st.SearchStrategy[dict[str, Any]]:
     envelope = {"apiVersion": "policloud.io/v1alpha1", "kind": cls.__name__, "metadata": {"name": "a"}}
-    parts = {name: _values(root["properties"][name]) for name in ("spec", "status")}
+    parts = {name: _values(schema) for name, schema in _parts(cls).items()}
     return st.fixed_dictionaries(parts).map(lambda parts: {**envelope, **parts})
 
 
@@ -74,14 +78,46 @@ def _lost(raw: Any, body: Any, at: str = "") -> list[str]:
     return [] if raw == body else [f"{at}: {raw!r} became {body!r}"]
 
 
+_PYTHON = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
+
+
+def _misfits(schema: Schema, value: Any, at: str = "") -> list[str]:
+    """What an API server would refuse by type, name, bound or choice; CEL rules are for the contract tests."""
+    if type(value) is not _PYTHON[schema["type"]]:
+        return [f"{at}: {value!r} is no {schema['type']}"]
+    if isinstance(value, dict):
+        return _misfits_of_map(schema, value, at)
+    if isinstance(value, list):
+        wrong = [] if schema.get("minItems", 0) <= len(value) <= schema["maxItems"] else [f"{at}: {len(value)} entries"]
+        return wrong + [p for i, v in enumerate(value) for p in _misfits(schema["items"], v, f"{at}[{i}]")]
+    size = len(value) if isinstance(value, str) else value
+    low, high = ("minLength", "maxLength") if isinstance(value, str) else ("minimum", "maximum")
+    fits = schema.get(low, size) <= size <= schema.get(high, size) and value in schema.get("enum", [value])
+    return [] if fits else [f"{at}: {value!r}"]
+
+
+def _misfits_of_map(schema: Schema, value: dict[str, Any], at: str) -> list[str]:
+    if "properties" not in schema:
+        inner = schema.get("additionalProperties")
+        return [p for k, v in value.items() for p in _misfits(inner, v, f"{at}.{k}")] if inner else []
+    known = schema["properties"]
+    wrong = [f"{at}.{n} is missing" for n in schema.get("required", ()) if n not in value]
+    if not schema.get("x-kubernetes-preserve-unknown-fields"):
+        wrong += [f"{at}.{n} is unknown" for n in value if n not in known]
+    return wrong + [p for n, v in value.items() if n in known for p in _misfits(known[n], v, f"{at}.{n}")]
+
+
 @pytest.mark.parametrize("cls", KINDS, ids=list(BY_KIND))
 def test_nothing_that_the_schema_takes_is_lost(cls: type[ApiObject]) -> None:
+    parts = _parts(cls)
+
     @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
     @given(_objects(cls))
     def check(raw: dict[str, Any]) -> None:
         model = cls.model_validate(raw)
         body = model.to_body()
         assert _lost(raw, body) == []
+        assert [p for part in ("spec", "status") for p in _misfits(parts[part], body[part], part)] == []
         assert cls.model_validate(body) == model
         assert not [path for path in paths(body) if path.endswith("_")]
 
