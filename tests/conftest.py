@@ -1,6 +1,6 @@
 """Fixtures for everybody: a real API server with our CRDs, more of them on demand, kubectl.
 
-Nothing here is imported before a test asks for it, so that unit tests start at once.
+Nothing of ours is imported before a test asks for it, so that unit tests start at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import hypothesis  # noqa: F401 - early: its plugin imports it for the summary, and CPython 3.11 can crash that late
 import pytest
 
 if TYPE_CHECKING:
