@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from policloud.api.names import MANAGED_BY, MANAGED_BY_LABEL
 from policloud.api.resources import LEASE
 from policloud.ports import ApiError, Body, Clock, Cluster, ConflictError, NotFoundError
@@ -27,20 +29,10 @@ class ClusterLease:
             raise LeaseUnavailableError(e.message) from e
 
     async def create(self, record: LeaseRecord) -> LeaseRecord:
-        try:
-            return _record(await self._cluster.create(LEASE, self._body(record)))
-        except ConflictError as e:
-            raise LeaseConflictError(e.message) from e
-        except ApiError as e:
-            raise LeaseUnavailableError(e.message) from e
+        return await _written(self._cluster.create(LEASE, self._body(record)))
 
     async def replace(self, record: LeaseRecord) -> LeaseRecord:
-        try:
-            return _record(await self._cluster.replace(LEASE, self._body(record)))
-        except ConflictError as e:
-            raise LeaseConflictError(e.message) from e
-        except ApiError as e:
-            raise LeaseUnavailableError(e.message) from e
+        return await _written(self._cluster.replace(LEASE, self._body(record)))
 
     def _body(self, record: LeaseRecord) -> Body:
         now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -65,6 +57,15 @@ class ClusterLease:
                 "renewTime": now,
             },
         }
+
+
+async def _written(call: Awaitable[Body]) -> LeaseRecord:
+    try:
+        return _record(await call)
+    except ConflictError as e:
+        raise LeaseConflictError(e.message) from e
+    except ApiError as e:
+        raise LeaseUnavailableError(e.message) from e
 
 
 def _record(body: Body) -> LeaseRecord:
