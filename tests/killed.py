@@ -78,21 +78,23 @@ def _workload(tenant: str, name: str, where: str, *, work: Body, gpus: int, plac
 
 
 class Killer:
-    """SIGKILLs hub and sites, each at moments of its own, `total` times in all; each is started again at once.
+    """SIGKILLs hub and sites, each at moments of its own; each is started again at once.
 
     The waits are no waits for something to happen: how long a process lives *is* what the seed chooses. Every third
     life ends at once, within its start-up; the others live up to `longest` seconds after their first answer.
     """
 
-    def __init__(self, federation: Federation, seed: int, total: int, longest: Mapping[str, float]) -> None:
+    def __init__(self, federation: Federation, seed: int, longest: Mapping[str, float]) -> None:
         self._federation = federation
-        self._left = total
+        self._left = 0
         self._longest = longest
         self._rngs = {name: random.Random(f"{seed} {name}") for name in longest}  # noqa: S311 - chooses moments
         self._changed = asyncio.Condition()
         self.kills: Counter[str] = Counter()
 
-    async def run(self) -> None:
+    async def run(self, kills: int) -> None:
+        """So many more, over all processes."""
+        self._left = kills
         async with asyncio.TaskGroup() as group:
             for name in self._longest:
                 group.create_task(self._haunt(name))
@@ -226,25 +228,27 @@ class Worlds:
             "offers": sorted(e for e in map(_offer_end, offers.values()) if e),
         }
         for site, cluster in self.sites.items():
-            found[site] = await self._site_end(cluster, offers)
+            found[site] = await self._site_end(cluster, tenant, offers)
         return found
 
-    async def _site_end(self, cluster: Cluster, offers: Mapping[str, Body]) -> list[str]:
+    async def _site_end(self, cluster: Cluster, tenant: str, offers: Mapping[str, Body]) -> list[str]:
         lines: list[str] = []
         for resource, tell in _TELL.items():
             selector = f"{names.RECORD_LABEL}=held" if resource is resources.CONFIG_MAP else None
             for body in (await cluster.list(resource, label_selector=selector)).items:
-                offer = _offer_of(resource, body)
-                if offer in offers and (told := tell(body)):
-                    workload = offers[offer]["spec"]["workload"]["name"]
-                    lines.append(f"{workload}: {resource.kind} {told}")
+                owner = _workload_of(resource, body, offers)
+                if owner and owner["namespace"] == tenant and (told := tell(body)):
+                    lines.append(f"{owner['name']}: {resource.kind} {told}")
         return sorted(lines)
 
 
-def _offer_of(resource: Resource, body: Body) -> str:
+def _workload_of(resource: Resource, body: Body, offers: Mapping[str, Body]) -> Mapping[str, str] | None:
+    """The hub's workload that an object at a site belongs to; a record knows it, though the offer be gone."""
     if resource is resources.CONFIG_MAP:
-        return str(json.loads(body["data"]["offer"])["offerName"])
-    return str(body["metadata"]["name"]) if resource is resources.SOVEREIGN_WORKLOAD else _offer(body)
+        recorded: Mapping[str, str] = json.loads(body["data"]["offer"])["workload"]
+        return recorded
+    offer = offers.get(body["metadata"]["name"] if resource is resources.SOVEREIGN_WORKLOAD else _offer(body))
+    return None if offer is None else offer["spec"]["workload"]
 
 
 def _workload_end(body: Body) -> str:
