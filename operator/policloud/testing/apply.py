@@ -76,7 +76,8 @@ def apply(
         if other != me:
             paths.difference_update(disputed)
     merged: Body = fields.merge(current, mine)
-    let_go = owners.of.get(me, set()) - new.keys()
+    prefixes = {path[:n] for path in new for n in range(1, len(path))}  # an empty list that has got items stays
+    let_go = owners.of.get(me, set()) - new.keys() - prefixes
     kept_by_others: set[fields.Path] = set().union(*(p for m, p in owners.of.items() if m != me), set())
     for path in sorted(let_go - kept_by_others, key=fields.is_key):
         merged = fields.remove(merged, path)
