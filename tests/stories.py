@@ -15,6 +15,8 @@ async def life_and_death(lane: Lane, name: str, *, scaled: int = 5) -> None:
     other = "ES" if here.startswith("alpha") else "FR"
     await lane.edit(name, {"sovereignty": {"location": {"allow": [other]}}})
     await lane.until("it runs elsewhere", lambda: _elsewhere(lane, name, here, scaled))
+    await lane.edit(name, {"inference": {"replicas": 2}})
+    await lane.until("it runs with fewer", lambda: lane.running(name, 2))
     await lane.delete(name)
     await lane.until("it is gone", lambda: lane.gone(name))
 
