@@ -40,7 +40,7 @@ def workloads(tenant: str) -> list[Body]:
 
 
 ASKED = {"pinned": 2, SCALED: 4, DELETED: 2, "batch": 2, "free": 3, "gang": 3, "shared": 4, "large": 2, "preferred": 1}
-"""The most replicas that may ever be there at once, over all sites."""
+"""So many pods may ever be made for each, over all sites."""
 
 
 def _inference(tenant: str, name: str, where: str, replicas: int, *, gpus: int = 1, **placement: Any) -> Body:
@@ -149,10 +149,6 @@ class Witness:
     sites: Mapping[str, Cluster]
     made: dict[tuple[str, str, str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """UIDs ever seen under (site, kind, namespace, name)."""
-    there: dict[str, tuple[str, Body]] = field(default_factory=dict)
-    """Pods that live now, by UID: (site, pod)."""
-    most: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """The most living pods at once of (site, offer)."""
     ever: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     """UIDs of all pods ever of (site, offer)."""
     gone: set[str] = field(default_factory=set)
@@ -188,19 +184,9 @@ class Witness:
         if deleted:
             self.gone.add(meta["uid"])
         if resource is resources.POD:
-            self._see_pod(site, body, deleted=deleted)
+            self.ever[site, _offer(body)].add(meta["uid"])
         else:
             self.made[site, resource.kind, meta["namespace"], meta["name"]].add(meta["uid"])
-
-    def _see_pod(self, site: str, pod: Body, *, deleted: bool) -> None:
-        uid, offer = pod["metadata"]["uid"], pod["metadata"]["labels"][names.WORKLOAD_LABEL]
-        self.ever[site, offer].add(uid)
-        if deleted or "deletionTimestamp" in pod["metadata"]:
-            self.there.pop(uid, None)
-            return
-        self.there[uid] = (site, pod)
-        now = sum(1 for s, p in self.there.values() if (s, _offer(p)) == (site, offer))
-        self.most[site, offer] = max(self.most[site, offer], now)
 
 
 def _offer(body: Body) -> str:
