@@ -15,6 +15,19 @@ class JoinFileError(Exception):
     """The file cannot be used; the message says which field and never repeats the code."""
 
 
+class _Block(str):
+    """A text of several lines, written as such."""
+
+    __slots__ = ()
+
+
+class _Values(yaml.SafeDumper):
+    pass
+
+
+_Values.add_representer(_Block, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|"))
+
+
 @dataclass(frozen=True, slots=True)
 class HubInfo:
     """`api`, `identity`: URLs as sites reach them. `ca`: PEM bundle for both; nothing else is trusted."""
@@ -38,6 +51,12 @@ class JoinFile:
         """YAML for the file."""
         data = {"hub": self.hub.as_dict(), "membership": self.membership, "code": self.code}
         return yaml.safe_dump(data, sort_keys=False)
+
+    def dump_values(self) -> str:
+        """YAML for `helm install policloud-site -f`. The CA is a block text, as people expect to see it."""
+        hub = {name: value for name, value in self.hub.as_dict().items() if name != "ca"}
+        data = {"join": {"hub": {**hub, "ca": _Block(self.hub.ca)}, "membership": self.membership, "code": self.code}}
+        return yaml.dump(data, Dumper=_Values, sort_keys=False)
 
 
 def hub_info_of(data: Mapping[str, Any]) -> HubInfo | None:

@@ -26,6 +26,8 @@ PLAN_ANNOTATION: Final = f"{PREFIX}/plan"  # hub: JSON list of planned offers, w
 OFFER_ANNOTATION: Final = f"{PREFIX}/offer"  # site: JSON identity of the offer a federated workload carries out
 FENCED_ANNOTATION: Final = f"{PREFIX}/fenced"  # hub, on a site's Lease (a later release fences with it)
 
+CRD_VERSION_ANNOTATION: Final = f"{PREFIX}/crd-version"  # on our CRDs: an operator needs its own or a later one
+
 LABELLED_ANNOTATION: Final = f"{PREFIX}/labelled"  # on nodes: the labels that we put there and may take off
 
 # Taint on every GPU node of a unit: only GPU work that tolerates it lands there

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from policloud.api.names import SYSTEM_NAMESPACE
 from policloud.cli.errors import CliError, from_api
 from policloud.ports import ApiError, Clock, Cluster
 
@@ -148,14 +150,36 @@ def kubeconfig_path(target: Target) -> Path | None:
                 f"kubeconfig {path} does not exist", fix="give the path of an existing file with --kubeconfig FILE"
             )
         return path
-    home = Path.home() / ".kube" / "config"
-    if home.is_file():
+    home = _home_config()
+    if home is not None and home.is_file():
         return home
     if Path("/var/run/secrets/kubernetes.io/serviceaccount/token").is_file():
         return None
     raise CliError(
         "no cluster is named: KUBECONFIG is not set and ~/.kube/config does not exist",
         fix="use --kubeconfig FILE; for a federation on this machine: policloud local up --dir DIR",
+    )
+
+
+def _home_config() -> Path | None:
+    """None for a user without a home, as in a container."""
+    try:
+        return Path.home() / ".kube" / "config"
+    except RuntimeError:
+        return None
+
+
+def process_target(ctx: click.Context) -> Target:
+    """What the options of `policloud hub` or `policloud site` name, for one of its subcommands.
+
+    The process itself never reads KUBECONFIG; a person who types a subcommand expects it.
+    """
+    given = ctx.obj if isinstance(ctx.obj, dict) else {}
+    path = given.get("kubeconfig") or os.environ.get("KUBECONFIG") or None
+    return Target(
+        kubeconfig=Path(path) if path else None,
+        context=given.get("context"),
+        namespace=str(given.get("namespace") or SYSTEM_NAMESPACE),
     )
 
 

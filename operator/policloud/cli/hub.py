@@ -1,4 +1,4 @@
-"""`policloud hub`: the hub's process; `policloud hub invite` lets a site in."""
+"""`policloud hub`: the hub's process; its subcommands let a site in, check an installation, guard its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from policloud.cli import invite
+from policloud.cli import guard, invite, verify
 from policloud.cli.errors import CliError
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -90,6 +90,8 @@ def command(
 
 
 command.add_command(invite.command)
+command.add_command(verify.command("hub"))
+command.add_command(guard.command("hub"))
 
 
 def _run(settings: object) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from policloud.cli.common import Session, Target, run
+from policloud.api.joinfile import JoinFile
+from policloud.cli.common import Session, process_target, run
 from policloud.cli.errors import CliError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
@@ -29,17 +30,26 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timed
 @click.option(
     "--ttl", callback=_duration, default="24h", metavar="DURATION", show_default=True, help="How long the code is good."
 )
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["join-file", "values"]),
+    default="join-file",
+    show_default=True,
+    help="values: for `helm install policloud-site -f FILE`.",
+)
 @click.pass_context
-def command(ctx: click.Context, *, name: str, out: Path | None, ttl: timedelta) -> None:
+def command(ctx: click.Context, *, name: str, out: Path | None, ttl: timedelta, format_: str) -> None:
     """Let the site NAME in: writes a join file to be carried to it and given to `policloud site --join-file`.
+
+    With `--format values` it is the values file of the site's Helm chart instead.
 
     Makes the namespace site-NAME and, if there is none, its SiteMembership. The code in the file works once; a second
     invitation replaces the first.
     """
-    given = ctx.obj or {}
-    target = Target(kubeconfig=given.get("kubeconfig"), context=given.get("context"))
-    namespace = str(given.get("namespace") or "policloud-system")
-    text, note = run(target, lambda opened: _invite(opened, name, namespace, ttl))
+    target = process_target(ctx)
+    file, note = run(target, lambda opened: _invite(opened, name, str(target.namespace), ttl))
+    text = file.dump_values() if format_ == "values" else file.dump()
     if out is None:
         click.echo(text, nl=False)
         click.echo(f"# {note}", err=True)
@@ -48,7 +58,7 @@ def command(ctx: click.Context, *, name: str, out: Path | None, ttl: timedelta) 
     click.echo(f"{out}: {note}")
 
 
-async def _invite(opened: Session, name: str, namespace: str, ttl: timedelta) -> tuple[str, str]:
+async def _invite(opened: Session, name: str, namespace: str, ttl: timedelta) -> tuple[JoinFile, str]:
     from policloud.hub.invite import InviteError, invite  # noqa: PLC0415 - loaded when used
 
     try:
@@ -56,7 +66,7 @@ async def _invite(opened: Session, name: str, namespace: str, ttl: timedelta) ->
     except InviteError as error:
         raise CliError(error.message, fix=error.fix) from error
     facts = "; add attested facts to its SiteMembership, no unit gets offers without" if made.created else ""
-    return made.file.dump(), f"invites {name} until {made.expires}, for one use{facts}"
+    return made.file, f"invites {name} until {made.expires}, for one use{facts}"
 
 
 def _write(path: Path, text: str) -> None:

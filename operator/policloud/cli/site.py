@@ -1,4 +1,4 @@
-"""`policloud site`: the process of one site."""
+"""`policloud site`: the process of one site; its subcommands check an installation and guard its end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Literal
 
 import click
 
+from policloud.cli import guard, verify
 from policloud.cli.errors import CliError
 
 
-@click.command("site")
+@click.group("site", invoke_without_command=True)
 @click.option(
     "--kubeconfig",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -39,7 +40,9 @@ from policloud.cli.errors import CliError
 )
 @click.option("--with-hub", is_flag=True, help="A hub runs on this cluster too; its workloads are left to it.")
 @click.option("--log-format", type=click.Choice(["json", "text"]), default="text", show_default=True)
+@click.pass_context
 def command(
+    ctx: click.Context,
     *,
     kubeconfig: Path | None,
     context_name: str | None,
@@ -52,31 +55,48 @@ def command(
     time_scale: float,
     with_hub: bool,
     log_format: Literal["json", "text"],
-) -> int:
+) -> None:
     """Run one site: its units, energy sources and workloads, and its line to a hub if it is joined to one.
 
     Runs until SIGTERM. What runs on the cluster goes on without this process.
     """
+    ctx.obj = {"kubeconfig": kubeconfig, "context": context_name, "namespace": namespace}
+    if ctx.invoked_subcommand is not None:
+        return
+    from policloud.site.settings import SiteSettings  # noqa: PLC0415 - loaded when used
+
+    ctx.exit(
+        _run(
+            SiteSettings(
+                kubeconfig=kubeconfig,
+                context=context_name,
+                namespace=namespace,
+                site_name=site_name or "local",
+                join_file=join_file,
+                probe_listen=probe_listen,
+                time_scale=time_scale,
+                log_format=log_format,
+                trace_directory=trace_directory,
+                with_hub=with_hub,
+                hub_proxy=hub_proxy,
+            )
+        )
+    )
+
+
+command.add_command(verify.command("site"))
+command.add_command(guard.command("site"))
+
+
+def _run(settings: object) -> int:
     from policloud.adapters.kube.connection import ConnectionConfigError  # noqa: PLC0415 - loaded when used
     from policloud.adapters.logs import configure  # noqa: PLC0415
     from policloud.adapters.probe import ListenError  # noqa: PLC0415
     from policloud.site.run import build  # noqa: PLC0415
     from policloud.site.settings import SiteSettings  # noqa: PLC0415
 
-    configure(log_format)
-    settings = SiteSettings(
-        kubeconfig=kubeconfig,
-        context=context_name,
-        namespace=namespace,
-        site_name=site_name or "local",
-        join_file=join_file,
-        probe_listen=probe_listen,
-        time_scale=time_scale,
-        log_format=log_format,
-        trace_directory=trace_directory,
-        with_hub=with_hub,
-        hub_proxy=hub_proxy,
-    )
+    assert isinstance(settings, SiteSettings)  # noqa: S101 - narrows the type
+    configure(settings.log_format)
     try:
         return build(settings)[1].run()
     except ConnectionConfigError as error:

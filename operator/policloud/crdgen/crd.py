@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from policloud.api.compatibility import CRD_VERSION
+from policloud.api.names import CRD_VERSION_ANNOTATION
 from policloud.api.resources import GROUP, OWN_KINDS, VERSION, Resource
 from policloud.api.v1alpha1 import KINDS, ApiObject
 from policloud.api.v1alpha1.schema import Column, KindInfo
@@ -93,7 +95,7 @@ def custom_resource_definition(cls: type[ApiObject]) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": str(resource)},
+        "metadata": {"name": str(resource), "annotations": {CRD_VERSION_ANNOTATION: str(CRD_VERSION)}},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
