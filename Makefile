@@ -46,8 +46,9 @@ format: setup ## let ruff fix what it can
 crds: setup ## regenerate crds/ and docs/reference/api/ from the Pydantic models
 	$(BIN)/python -m policloud.crdgen crds --docs docs/reference/api
 
-lock: ## resolve requirements.lock again
+lock: ## resolve requirements.lock again, and of it what the programs need: requirements.runtime.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras --group test --group lint hack/build-requirements.txt pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --constraints requirements.lock pyproject.toml -o requirements.runtime.lock
 
 clean: ## remove what make built here (not the shared cache of binaries)
 	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

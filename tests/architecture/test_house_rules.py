@@ -82,13 +82,26 @@ def test_nothing_of_one_machine_is_in_our_files(what: str) -> None:
     assert not found, what
 
 
-def test_dependencies_are_locked_by_hash_and_name_no_index() -> None:
-    text = (ROOT / "requirements.lock").read_text()
-    blocks = re.split(r"\n(?=\S)", "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")))
-    locked = [b for b in blocks if b.strip()]
-    assert len(locked) > 20
-    assert not [b.splitlines()[0] for b in locked if "==" not in b or "--hash=sha256:" not in b]
+def _locked(name: str) -> dict[str, str]:
+    """Package and version, as the file pins them, with the hashes of its archives."""
+    text = (ROOT / name).read_text()
     assert "://" not in text
+    blocks = re.split(r"\n(?=\S)", "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")))
+    return {b.split(" ", 1)[0]: " ".join(b.split()[1:]) for b in blocks if b.strip()}
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements.runtime.lock"])
+def test_dependencies_are_locked_by_hash_and_name_no_index(name: str) -> None:
+    locked = _locked(name)
+    assert len(locked) > 20
+    assert not [pin for pin, rest in locked.items() if "==" not in pin or "--hash=sha256:" not in rest]
+
+
+def test_the_image_gets_what_was_tested() -> None:
+    tested, shipped = _locked("requirements.lock"), _locked("requirements.runtime.lock")
+    hashes = {pin: re.findall(r"sha256:\w+", rest) for pin, rest in tested.items()}
+    assert not {pin for pin, rest in shipped.items() if re.findall(r"sha256:\w+", rest) != hashes.get(pin)}, "make lock"
+    assert not [pin for pin in shipped if pin.startswith(("pytest", "hypothesis", "mypy", "ruff", "kubernetes="))]
 
 
 def test_license_is_the_one_we_name() -> None:
