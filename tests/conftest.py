@@ -16,20 +16,23 @@ if TYPE_CHECKING:
     from policloud.testing.controlplane import ControlPlane
     from policloud.testing.local import Federation
 
-_NEED_BINARIES = frozenset({"api_server", "make_control_plane", "make_federation"})
+_NEED_BINARIES = frozenset({"api_server", "make_control_plane", "make_federation", "kine"})
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Have the binaries before the first test: a build takes longer than any test may."""
     if session.config.option.collectonly:
         return
-    if not any(_NEED_BINARIES.intersection(getattr(item, "fixturenames", ())) for item in session.items):
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if not _NEED_BINARIES & wanted:
         return
-    from policloud.testing.controlplane import find_binaries  # noqa: PLC0415 - see above
+    from policloud.testing.controlplane import find_binaries, kine  # noqa: PLC0415 - see above
 
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         find_binaries()
+        if "kine" in wanted:
+            kine.find()
 
 
 @pytest.fixture(scope="session")

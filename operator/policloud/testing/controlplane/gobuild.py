@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policloud.testing.controlplane.errors import ControlPlaneError
@@ -25,10 +25,19 @@ class Target:
     package: str
     output: Path
     link_flags: str
+    tags: tuple[str, ...] = ()
+    cgo: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What listing and compiling have to agree on."""
+        return ("-mod=readonly", *BUILD_FLAGS, "-tags", ",".join(self.tags))
 
 
 def compile_target(go: Go, target: Target, progress: Progress) -> None:
     """Two passes: list what belongs to it (downloads), then compile, counting the packages that go build names."""
+    if target.cgo:
+        go = replace(go, environment=go.environment | {"CGO_ENABLED": "1"})
     zips = sum(1 for line in (target.module / "go.sum").read_text().splitlines() if "/go.mod " not in line)
     with progress.bar(f"{target.title}: modules", total=zips) as advance:
         stdout = _run_go(
@@ -36,8 +45,7 @@ def compile_target(go: Go, target: Target, progress: Progress) -> None:
             [
                 "list",
                 "-deps",
-                "-mod=readonly",
-                *BUILD_FLAGS,
+                *target.flags,
                 "-f",
                 "{{if .Stale}}{{.ImportPath}}{{end}}",
                 target.package,
@@ -52,8 +60,7 @@ def compile_target(go: Go, target: Target, progress: Progress) -> None:
             [
                 "build",
                 "-v",
-                "-mod=readonly",
-                *BUILD_FLAGS,
+                *target.flags,
                 "-ldflags",
                 target.link_flags,
                 "-o",

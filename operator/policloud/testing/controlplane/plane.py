@@ -6,15 +6,16 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
 from policloud.testing.controlplane import components as commands
+from policloud.testing.controlplane import kine
 from policloud.testing.controlplane.binaries import API_PROGRAMS, Binaries, find_binaries
 from policloud.testing.controlplane.certificates import Authority, Pair, kubeconfig
-from policloud.testing.controlplane.components import COMPONENTS, PROGRAM_OF, Addresses, Files
+from policloud.testing.controlplane.components import COMPONENTS, PROGRAM_OF, STORES, Addresses, Files
 from policloud.testing.controlplane.errors import ControlPlaneError
 from policloud.testing.controlplane.ports import LOOPBACK, free_port, is_free
 from policloud.testing.controlplane.preparation import ADMIN_GROUP, files_of, prepare
@@ -29,8 +30,9 @@ _PORT_TAKEN = ("address already in use", "failed to listen on", "failed to creat
 class ControlPlane:
     """One API server and what belongs to it, all of its state below `directory`.
 
-    `components`: which of etcd, apiserver, controller-manager, scheduler, kwok. Without etcd, `etcd_url` names one that
-    runs already and `etcd_prefix` the part of it that is ours. `attached`: the processes die with this one, even if it
+    `components`: which of etcd, apiserver, controller-manager, scheduler, kwok; kine, the store of k3s, may take the
+    place of etcd. Without either, `etcd_url` names one that runs already and `etcd_prefix` the part of it that is ours.
+    `arguments`: further ones, by component. `attached`: the processes die with this one, even if it
     is killed; otherwise they live on, and a later process that makes a ControlPlane of the same directory finds them.
     """
 
@@ -44,13 +46,17 @@ class ControlPlane:
         etcd_prefix: str = "/registry",
         attached: bool = True,
         audit: bool = False,
+        arguments: Mapping[str, Sequence[str]] | None = None,
         binaries: Binaries | None = None,
     ) -> None:
         unknown = [component for component in components if component not in COMPONENTS]
         if unknown:
             raise ControlPlaneError(f"no component is named {unknown[0]}; there are {', '.join(COMPONENTS)}")
-        if "etcd" not in components and etcd_url is None and "apiserver" in components:
-            raise ControlPlaneError(f"{name}: an API server without an etcd of its own needs etcd_url")
+        stores = [component for component in STORES if component in components]
+        if len(stores) > 1:
+            raise ControlPlaneError(f"{name}: an API server has one store; take etcd or kine, not both")
+        if not stores and etcd_url is None and "apiserver" in components:
+            raise ControlPlaneError(f"{name}: an API server without an etcd or kine of its own needs etcd_url")
         self.directory = directory.resolve()
         self.name = name
         self.components = tuple(component for component in COMPONENTS if component in components)
@@ -58,6 +64,7 @@ class ControlPlane:
         self._etcd_url = etcd_url
         self._etcd_prefix = etcd_prefix
         self._audit = audit
+        self._arguments = dict(arguments or {})
         self._binaries = binaries
         self._addresses: Addresses | None = self._stored_addresses()
 
@@ -187,7 +194,7 @@ class ControlPlane:
 
     @property
     def _programs(self) -> tuple[str, ...]:
-        own = {PROGRAM_OF[component] for component in self.components}
+        own = {PROGRAM_OF[component] for component in self.components if component != "kine"}  # found elsewhere
         return API_PROGRAMS if own <= set(API_PROGRAMS) else tuple(sorted(own | set(API_PROGRAMS)))
 
     def _known(self, component: str) -> str:
@@ -233,6 +240,11 @@ class ControlPlane:
         return files_of(self.directory, self.authority)
 
     def _command(self, component: str) -> list[str]:
+        return [*self._own_command(component), *self._arguments.get(component, ())]
+
+    def _own_command(self, component: str) -> list[str]:
+        if component == "kine":
+            return kine.command(self.directory / "kine", self.etcd_url)
         if component == "etcd":
             return commands.etcd(self.binaries, self.directory / "etcd", self.etcd_url)
         if component == "apiserver":
@@ -251,11 +263,12 @@ class ControlPlane:
         return make(self.binaries, self._files)
 
     def _start_all(self, components: Sequence[str]) -> None:
-        """etcd, then the API server, then the rest together."""
-        for component in ("etcd", "apiserver"):
+        """The store, then the API server, then the rest together."""
+        first = (*STORES, "apiserver")
+        for component in first:
             if component in components:
                 self.start_component(component)
-        rest = [component for component in components if component not in {"etcd", "apiserver"}]
+        rest = [component for component in components if component not in first]
         for component in rest:
             self.processes.start(component, self._command(component))
         for component in rest:

@@ -7,7 +7,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from policloud.testing.controlplane.certificates import Authority, kubeconfig
-from policloud.testing.controlplane.components import AUDIT_POLICY, Files
+from policloud.testing.controlplane.components import AUDIT_POLICY, STORES, Files
 from policloud.testing.controlplane.ports import LOOPBACK
 
 ADMIN_GROUP = "system:masters"
@@ -35,7 +35,7 @@ def prepare(directory: Path, name: str, url: str, authority: Authority, componen
     files.audit_policy.write_text(AUDIT_POLICY)
     files.stages.write_text(package_files(__package__).joinpath("stages.yaml").read_text())
     for component in components:
-        if component in {"etcd", "apiserver"}:
+        if component in {*STORES, "apiserver"}:
             continue
         scheduler = component == "scheduler"
         client = authority.client(

