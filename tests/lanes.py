@@ -169,6 +169,10 @@ class Lane:
                 body = hub.store.get(str(resources.SOVEREIGN_WORKLOAD), key) or {}
                 lines.append(f"{key}: {(body.get('status') or {}).get('conditions')}")
                 lines.append(f"now: {await hub.reconcile(key)}")
+        for name, (site, controller) in self.there.items():
+            queue = controller.queue
+            lines.append(f"{name}: queue {len(queue)}, delayed {queue.delayed}, {queue.unfinished()}")
+            lines += map(str, site.journal.all())
         return "\n".join(lines)
 
     # -- lives

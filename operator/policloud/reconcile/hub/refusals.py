@@ -9,6 +9,7 @@ from policloud.domain.federation.offers import AnswerVerdict, Offer
 from policloud.domain.placement.model import Refusal
 
 NO_ANSWER = "NoAnswer"
+_MOST_DOUBLINGS = 4
 
 
 def refusals(offers: Iterable[Offer], *, now: datetime, ask_again: timedelta) -> dict[str, Refusal]:
@@ -31,9 +32,24 @@ def _refusal(offer: Offer, ask_again: timedelta) -> Refusal | None:
     if answer is not None and answer.sequence == offer.sequence and answer.verdict is not AnswerVerdict.ACCEPTED:
         text = f"{answer.reason}: {answer.message}" if answer.message else answer.reason or str(answer.verdict)
         return Refusal(text, answer.until)
-    if offer.withdrawn and answer is None and offer.withdrawn_at and offer.answer_by:
-        late = offer.withdrawn_at >= offer.answer_by
-        return Refusal(NO_ANSWER, offer.withdrawn_at + ask_again) if late else None
+    if offer.withdrawn and answer is None and offer.withdrawn_at:
+        return Refusal(NO_ANSWER, offer.withdrawn_at + ask_again) if _silent(offer) else None
     if offer.ask_again is not None:
         return Refusal("the site grants no more for now", offer.ask_again)
     return None
+
+
+def patience(offers: Iterable[Offer], unit: str, answer_within: timedelta) -> timedelta:
+    """How long to wait for the unit's answer: twice as long for each of these offers that it let pass, up to 16 times.
+
+    A site slower than the hub's patience would otherwise be asked and withdrawn from for ever.
+    """
+    passed = sum(1 for offer in offers if offer.unit == unit and _silent(offer))
+    return answer_within * 2 ** min(passed, _MOST_DOUBLINGS)
+
+
+def _silent(offer: Offer) -> bool:
+    """Withdrawn because no answer came in time."""
+    if not offer.withdrawn or offer.answer is not None or offer.withdrawn_at is None or offer.answer_by is None:
+        return False
+    return offer.withdrawn_at >= offer.answer_by

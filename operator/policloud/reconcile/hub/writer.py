@@ -9,6 +9,7 @@ import copy
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from policloud.api import names
@@ -30,6 +31,7 @@ from policloud.domain.federation.offers import Demand, Offer, revision
 from policloud.domain.federation.view import Times
 from policloud.ports import Body, Clock, Cluster, ConflictError, NotFoundError
 from policloud.reconcile.hub.offerbook import KIND, OfferBook
+from policloud.reconcile.hub.refusals import patience
 from policloud.reconcile.hub.wanted import plan_text
 from policloud.runtime.store import Store
 
@@ -127,7 +129,7 @@ class OfferWriter:
             demand=p.demand,
             mobility=wanted.mobility,
             exclusive=wanted.exclusive,
-            answer_by=now + self._times.answer_within,
+            answer_by=now + self._patience(wanted, p.unit),
             withdrawn=action.withdrawn,
             withdrawn_at=now if action.withdrawn else None,
             completed_before=p.completed_before,
@@ -150,7 +152,7 @@ class OfferWriter:
             demand=demand,
             mobility=wanted.mobility,
             exclusive=wanted.exclusive,
-            answer_by=self._clock.now() + self._times.answer_within,
+            answer_by=self._clock.now() + self._patience(wanted, offer.unit),
         )
         until = (offer.answer.until if offer.answer else None) or self._clock.now() + self._times.ask_again
 
@@ -165,6 +167,10 @@ class OfferWriter:
                 notes.pop(ASKED, None)
 
         await self._edit(offer, "counter-offer taken" if taking else "asked anew", edit)
+
+    def _patience(self, wanted: Wanted, unit: str) -> timedelta:
+        offers = self._book.of((wanted.ref.namespace, wanted.ref.name))
+        return patience(offers, unit, self._times.answer_within)
 
     async def _edit(self, offer: Offer, why: str, edit: Callable[[Body], None]) -> None:
         """Replace under the version that was decided on."""

@@ -16,7 +16,7 @@ from policloud.domain.federation.answers import Decided, decide, refuse_template
 from policloud.domain.federation.held import Held, HeldState, Pledge, counter_of, identity_of
 from policloud.domain.federation.offers import AnswerVerdict, Offer
 from policloud.domain.federation.signing import Statement
-from policloud.ports import NotFoundError
+from policloud.ports import ConflictError, NotFoundError
 from policloud.reconcile.site.assess import assess, dry_run
 from policloud.reconcile.site.carryout import CarryOut
 from policloud.reconcile.site.federation import HUB_OFFERS, Federation
@@ -33,12 +33,18 @@ class Answerer:
         self._carry_out = carry_out
 
     async def pledge(self, offer: Offer, held: Held | None) -> Held:
-        """Decide and store; the record that comes back holds the pledge to send."""
+        """Decide and store; the record that comes back holds the pledge to send.
+
+        ConflictError if one is stored already: it may be on its way to the hub, and is replaced only once it has
+        landed or is lost. Of two answers to one sequence the wrong one could be carried out.
+        """
         federation = self._federation
         refused = await self._try_template(offer, held)
         async with federation.site.lock:
             records = federation.journal.all()
             held = next((r for r in records if r.offer.offer_uid == offer.uid), held)
+            if held is not None and held.pledge is not None:
+                raise ConflictError(f"offer {offer.name}: an answer was stored already, and is seen only now")
             decided = self._decide(offer, held, records)
             if decided.verdict in _YES and refused is not None:
                 decided = refused

@@ -36,14 +36,14 @@ class OfferReconciler:
         self._mirrored: dict[str, float] = {}
 
     async def reconcile(self, key: Key) -> Outcome:
-        body = self._federation.site.store.get(HUB_OFFERS, key)
-        offer = parse_offer(body) if body is not None else None
+        offer = self._seen(key)
         if offer is not None and offer.hub != self._federation.hub_id():
             return Done()
         held = self._record(key, offer)
         if held is not None and held.pledge is not None and offer is not None:
             offer = await self._answerer.fresh(offer)  # what became of the answer is for the hub alone to say
             held = await self._settle(offer, held)
+            offer = self._seen(key) if offer is not None else None  # what was sent just now is answered
         if offer is not None and (held is None or held.state is not HeldState.RELEASED):
             offer, held = await self._answer(offer, held)
         if held is None:
@@ -52,6 +52,11 @@ class OfferReconciler:
         if offer is not None:
             await self._mirror(key, held)
         return RequeueAfter(wait, "notice") if wait is not None else self._later(held)
+
+    def _seen(self, key: Key) -> Offer | None:
+        """The offer as last seen; what our own writes returned counts as seen."""
+        body = self._federation.site.store.get(HUB_OFFERS, key)
+        return parse_offer(body) if body is not None else None
 
     def _record(self, key: Key, offer: Offer | None) -> Held | None:
         """The record of this offer; or of the same work under an offer of that name which the hub has lost."""
@@ -88,8 +93,7 @@ class OfferReconciler:
             return offer, held
         held = await self._answerer.pledge(offer, held)
         held = await self._say(offer, held)
-        body = self._federation.site.store.get(HUB_OFFERS, offer.key)
-        return (parse_offer(body) if body is not None else offer), held
+        return self._seen(offer.key) or offer, held
 
     async def _say(self, offer: Offer, held: Held) -> Held:
         """Send the pledge, then do it; but less is run before it is agreed on, lest more runs than the hub keeps."""
