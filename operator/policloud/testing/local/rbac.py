@@ -1,4 +1,4 @@
-"""Give the operators of a local federation exactly the rights that an installation gives them."""
+"""Give the operators of a local federation exactly the rights, and the limits, that an installation gives them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ _BINDINGS = {"ClusterRoleBinding", "RoleBinding"}
 
 
 def apply_rbac(plane: ControlPlane, role: str, user: str) -> None:
-    """Apply `role`-rbac.yaml (hub or site); who is bound there as a service account is bound as `user` too.
+    """Apply `role`-rbac.yaml and `role`-policies.yaml (hub or site); who is bound as a service account, `user` is too.
 
     In a cluster the operator runs as a pod under its service account; here it is a process with a client certificate.
+    Policies act about a second after they were applied.
     """
-    for manifest in _manifests(role):
+    for manifest in (*_manifests(f"{role}-rbac"), *_manifests(f"{role}-policies")):
         if manifest["kind"] in _BINDINGS:
             _add_user(manifest, user)
         plane.api.apply(manifest)
 
 
-def _manifests(role: str) -> Iterator[dict[str, Any]]:
-    text = files("policloud").joinpath("manifests", f"{role}-rbac.yaml").read_text()
+def _manifests(name: str) -> Iterator[dict[str, Any]]:
+    text = files("policloud").joinpath("manifests", f"{name}.yaml").read_text()
     yield from (document for document in yaml.safe_load_all(text) if document)
 
 
