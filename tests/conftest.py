@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from policloud.testing.controlplane import ControlPlane
     from policloud.testing.local import Federation
 
-_NEED_BINARIES = frozenset({"api_server", "make_control_plane", "make_federation", "kine"})
+_NEED_BINARIES = frozenset({"api_server", "make_control_plane", "make_federation"})
+_NEED_BUILDS = frozenset({"kine", "kstatus"})
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -24,15 +25,29 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    if not _NEED_BINARIES & wanted:
+    if not (_NEED_BINARIES | _NEED_BUILDS) & wanted:
         return
-    from policloud.testing.controlplane import find_binaries, kine  # noqa: PLC0415 - see above
-
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
+        _build(wanted)
+
+
+def _build(wanted: set[str]) -> None:
+    from policloud.testing.controlplane import find_binaries, kine  # noqa: PLC0415 - see above
+
+    if _NEED_BINARIES & wanted or "kine" in wanted:
         find_binaries()
-        if "kine" in wanted:
-            kine.find()
+    if "kine" in wanted:
+        kine.find()
+    if "kstatus" in wanted:
+        import kstatus  # noqa: PLC0415 - see above
+
+        kstatus.TOOL.program()
+
+
+@pytest.fixture(scope="session")
+def kstatus() -> None:
+    """Whoever asks for it gets the kstatus program built before the first test."""
 
 
 @pytest.fixture(scope="session")
