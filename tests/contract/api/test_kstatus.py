@@ -48,9 +48,7 @@ def made(place: ControlPlane, kind: str) -> Body:
 def told(place: ControlPlane, body: Body, status: Body) -> Body:
     bare = {"apiVersion": GROUP, "kind": body["kind"], "metadata": {"namespace": NS, "name": body["metadata"]["name"]}}
     path = f"{path_of(bare)}/status?fieldManager=test&force=true&fieldValidation=Strict"
-    answer: Body = place.api.request(
-        "PATCH", path, {**bare, "status": status}, content_type="application/apply-patch+yaml"
-    )
+    answer: Body = place.api.request("PATCH", path, {**bare, "status": status}, content_type=APPLY)
     return answer
 
 
