@@ -80,6 +80,12 @@ class Metrics:
         )
         self._restarts = Counter("policloud_watch_restarts", "Times the watches were started anew", registry=r)
         self._events = Counter("policloud_events", "Kubernetes Events by what became of them", ("result",), registry=r)
+        self._unmet = Gauge(
+            "policloud_requirement_unmet",
+            "1 if the cluster lacks it: Kubernetes version, CRDs, permissions; /readyz says what exactly",
+            ("requirement",),
+            registry=r,
+        )
         self._lag = Gauge("policloud_loop_lag_seconds", "Delay of the event loop, last measured", registry=r)
 
     # -- hooks of the queue and the controller
@@ -119,6 +125,9 @@ class Metrics:
 
     def event(self, result: str) -> None:
         self._events.labels(result).inc()
+
+    def requirement(self, name: str, unmet: bool) -> None:  # noqa: FBT001 - a hook
+        self._unmet.labels(name).set(unmet)
 
     def lag(self, seconds: float) -> None:
         self._lag.set(seconds)

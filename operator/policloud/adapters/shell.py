@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from policloud.adapters.handshake import Handshake
 from policloud.adapters.intake import Intake
 from policloud.adapters.kube.client import HttpCluster
 from policloud.adapters.kube.connection import Connection
 from policloud.adapters.probe import ProbeServer
+from policloud.adapters.requirements import Needs, Requirement
 from policloud.adapters.vitals import Vitals
 from policloud.api.resources import Resource
 from policloud.ports import Body, Clock, Cluster
@@ -57,9 +60,10 @@ class Watch:
 class Operator:
     """One process: `run` blocks until SIGTERM, SIGINT or `stop`, and gives the exit status.
 
-    In order: probe server and `always` tasks; lists of every required kind, for as long as it takes; watches;
-    leadership if there is an `elector`; then the controllers' workers and the `background` tasks. Those get an
-    event that is set when they must end; one that fails is started again.
+    In order: probe server and `always` tasks; version and CRDs of the cluster if there are `needs`; lists of every
+    required kind, for as long as it takes; watches; leadership if there is an `elector`; then the controllers'
+    workers and the `background` tasks. Those get an event that is set when they must end; one that fails is started
+    again.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Operator:
         background: Sequence[Background] = (),
         always: Sequence[Background] = (),
         sweep_times: SweepTimes | None = None,
+        needs: Needs | None = None,
     ) -> None:
         self.name = name
         self.store = store
@@ -91,6 +96,8 @@ class Operator:
         self._intake = Intake(
             name, connection, cluster=self._own, store=store, watches=watches, metrics=probe.metrics, times=sweep_times
         )
+        report = probe.metrics.requirement
+        self._handshake = Handshake(self._own, clock, needs, report=report) if needs is not None else None
         self._vitals = Vitals(self._own, clock, on_return=self._intake.request_all)
         self._stop_asked = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,15 +127,17 @@ class Operator:
         self._checks()
         await self._probe.start()
         standing = [asyncio.create_task(self.watchdog.run()), asyncio.create_task(self._vitals.run())]
-        standing += [asyncio.create_task(self._forever(task, self._stop)) for task in self._always]
+        if self._handshake is not None:
+            standing.append(asyncio.create_task(self._handshake.run()))
+        always = [asyncio.create_task(self._forever(task, self._stop)) for task in self._always]
         work = asyncio.create_task(self._work(self._stop))
         try:
             await self._until_stopped(work)
         finally:
             log.info("%s stops", self.name)
             self._stop.set()
-            await _finish([work, *standing[2:]])
-            await cancel_all(standing[:2])
+            await _finish([work, *always])
+            await cancel_all(standing)
             await self._probe.stop()
             await self._own.close()
             if (close := getattr(self._cluster, "close", None)) is not None:
@@ -154,6 +163,10 @@ class Operator:
 
     async def _work(self, stop: asyncio.Event) -> None:
         """From the first list to the last worker; ends with `stop`, or when the intake fails or leadership is lost."""
+        if self._handshake is not None:
+            await _either(stop, self._handshake.fit.wait())
+            if stop.is_set():
+                return
         feeding = asyncio.create_task(self._intake.run(stop))
         try:
             async with _any_of(stop, feeding) as ended:
@@ -208,6 +221,9 @@ class Operator:
         self._probe.metrics.follow_lists(self._intake.sweeper.ages)
         dog.add_live("watches", self._intake.dead_watches)
         dog.add_live("workers", lambda: _stuck(self._controllers))
+        if (handshake := self._handshake) is not None:
+            for requirement in Requirement:
+                dog.add_ready(str(requirement), functools.partial(handshake.problem, requirement))
         dog.add_ready("sync", self._intake.missing)
         dog.add_ready("lists", self._intake.stale)
         dog.add_ready("queues", lambda: _waiting(self._controllers))

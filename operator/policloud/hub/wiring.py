@@ -13,6 +13,7 @@ from policloud.adapters.kube.connection import Connection
 from policloud.adapters.kube.lease import ClusterLease
 from policloud.adapters.metrics import Metrics
 from policloud.adapters.probe import MetricsGuard, ProbeServer
+from policloud.adapters.requirements import needs_of
 from policloud.adapters.shell import Background, Operator, Watch
 from policloud.api import resources
 from policloud.api.names import SITE_LABEL
@@ -171,6 +172,7 @@ def operator(process: Process) -> Operator:
         watches=process.watches,
         probe=probe,
         elector=elector,
+        needs=needs_of("hub", settings.namespace),
         background=process.background,
         always=process.always,
     )

@@ -14,6 +14,7 @@ from policloud.adapters.kube.connection import Connection
 from policloud.adapters.meters.factory import MeterFactory
 from policloud.adapters.metrics import Metrics
 from policloud.adapters.probe import MetricsGuard, ProbeServer
+from policloud.adapters.requirements import needs_of
 from policloud.adapters.shell import Background, Operator, Watch
 from policloud.api import names, resources
 from policloud.domain.placement.solve import GreedySolver
@@ -200,5 +201,6 @@ def operator(process: Process) -> Operator:
         controllers=process.controllers,
         watches=process.watches,
         probe=probe,
+        needs=needs_of("site", process.settings.namespace),
         background=process.background,
     )
