@@ -28,14 +28,17 @@ local waits = {
   Suspended = true, -- stopped for now by the site; it resumes there
   Paused = true, -- a membership that the platform team has paused
   NotAccepted = true, -- the platform team has not said yes
-  NotJoined = true, -- the site's owner has not used the invitation yet
+  NotJoined = true, -- nobody has invited the site yet
+  Invited = true, -- its owner has not used the invitation yet
   NoTenants = true, -- a mandate that admits nobody, on purpose
 }
 -- Not Stalled, because a fact of the world may change; but nothing works on it, and somebody should look.
 local faults = {
   NoUnitAllowed = true, NeverFits = true, LawBroken = true, SiteUnreachable = true, -- of a workload
-  LeaseNotRenewed = true, KeyRemoved = true, HubRestored = true, -- of a membership
+  LeaseNotRenewed = true, KeyRemoved = true, HubRestored = true, InvitationExpired = true, -- of a membership
   SourceUnknown = true, NoNodeMatches = true, NodeContested = true, InsufficientPower = true, -- of a unit
+  Dead = true, Implausible = true, ProviderNotServed = true, -- of a source: nothing may be counted on
+  TraceFileMissing = true, TraceFileInvalid = true,
 }
 if stalled ~= nil and stalled.status == "True" then
   health.status = "Degraded"
