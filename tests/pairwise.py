@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 Row = dict[str, str]
 
 
-def covering(factors: Mapping[str, Sequence[str]], *, strength: int, seed: int = 1) -> list[Row]:
-    """Greedy: each row takes the best of some random completions of a choice that is still missing."""
+def covering(factors: Mapping[str, Sequence[str]], *, strength: int, at_least: int = 1, seed: int = 1) -> list[Row]:
+    """Greedy: each row takes the best of some random completions of a choice that is still missing.
+
+    `at_least` so many rows: more than are needed for `strength` hold most choices of one factor more.
+    """
     rng = random.Random(seed)  # noqa: S311 - the same rows each time
     missing = {
         tuple(zip(names, choice, strict=True))
@@ -24,6 +27,7 @@ def covering(factors: Mapping[str, Sequence[str]], *, strength: int, seed: int =
         row = max(candidates, key=lambda candidate: len(covered(candidate, strength) & missing))
         missing -= covered(row, strength)
         rows.append(row)
+    rows += [{name: rng.choice(choices) for name, choices in factors.items()} for _ in range(at_least - len(rows))]
     return rows
 
 

@@ -34,7 +34,7 @@ JOIN: Final = {
 }
 _MONITORING: Final = ("--api-versions", "monitoring.coreos.com/v1")
 
-# factor → choice → values. Every three factors meet in every way.
+# factor → choice → values. Every two factors meet in every way.
 _COMMON: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
     "crds": {"on": {}, "gone": {"crds": {"keep": False}}, "off": {"crds": {"enabled": False}}},
     "rights": {"on": {}, "no guard": {"uninstall": {"guard": False}},
@@ -139,7 +139,7 @@ def renderings() -> tuple[Rendering, ...]:
     wanted = [
         (chart, row)
         for chart, factors in FACTORS.items()
-        for row in covering({name: list(choices) for name, choices in factors.items()}, strength=3)
+        for row in covering({name: list(choices) for name, choices in factors.items()}, strength=2, at_least=32)
     ]
     with ThreadPoolExecutor(4) as pool:
         return tuple(pool.map(lambda one: rendering(*one), wanted))

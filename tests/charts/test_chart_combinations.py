@@ -1,4 +1,4 @@
-"""Every three switches in every way: what holds in all of them."""
+"""Every two switches in every way: what holds in all of them."""
 
 from __future__ import annotations
 

@@ -27,11 +27,14 @@ def render(values: type[Section]) -> str:
 
 
 def _tidy(node: Any) -> Any:
-    """Without pydantic's titles; what may be null may simply be absent, and null means the same to Helm."""
+    """Without pydantic's titles; what may be None here is absent there: Helm drops what is null before it looks."""
     if isinstance(node, list):
         return [_tidy(entry) for entry in node]
     if not isinstance(node, dict):
         return node
+    if "anyOf" in node:
+        present = [choice for choice in node["anyOf"] if choice != {"type": "null"}]
+        node = {key: value for key, value in node.items() if key != "anyOf"} | present[0]
     return {
         key: {name: _tidy(inner) for name, inner in value.items()} if key in ("properties", "$defs") else _tidy(value)
         for key, value in node.items()
