@@ -52,14 +52,17 @@ def test_a_pin_that_is_missing_is_named(recipe: Recipe) -> None:
         _ = recipe.kind_version
 
 
-def test_a_cut_drops_both_ways_for_node_and_pods() -> None:
-    made = scripts("iptables {rule}", {"hub": "10.0.0.2"}, {"site": "10.0.0.3", "site-w": "10.0.0.4"})
+def test_a_cut_drops_both_ways_for_node_and_pods_by_both_protocols() -> None:
+    made = scripts("{program} {rule}", {"hub": ["10.0.0.2", "fc00::2"]}, {"site": ["10.0.0.3"], "site-w": ["10.0.0.4"]})
     assert set(made) == {"hub", "site", "site-w"}
-    lines = made["hub"].splitlines()
-    assert {tuple(line.split()[1:4]) for line in lines} == {
-        (chain, "-s", ip) for chain in ("INPUT", "FORWARD") for ip in ("10.0.0.3", "10.0.0.4")
+    assert {tuple(line.split()[:4]) for line in made["hub"].splitlines()} == {
+        ("iptables", chain, "-s", ip) for chain in ("INPUT", "FORWARD") for ip in ("10.0.0.3", "10.0.0.4")
     }
-    assert all("10.0.0.2" in line for line in made["site-w"].splitlines())
+    assert {tuple(line.split()[:4]) for line in made["site-w"].splitlines()} == {
+        (program, chain, "-s", ip)
+        for chain in ("INPUT", "FORWARD")
+        for program, ip in (("iptables", "10.0.0.2"), ("ip6tables", "fc00::2"))
+    }
     assert all(line.endswith("-j DROP") for script in made.values() for line in script.splitlines())
 
 
