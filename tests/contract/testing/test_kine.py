@@ -19,6 +19,7 @@ from policloud.api.resources import CONFIG_MAP, LEASE
 from policloud.ports import ApiError, Body
 from policloud.runtime.store import Store, key_of
 from policloud.testing.controlplane import ControlPlane, ControlPlaneError, apply_crds
+from policloud.testing.controlplane.kine import tool
 
 NS = "default"
 _KIND = "configmaps"
@@ -182,6 +183,11 @@ async def test_our_kinds_and_leases_are_served(kine: ControlPlane, rig: Rig) -> 
 def _samples() -> list[Body]:
     folder = Path(__file__).parents[3] / "samples" / "reference"
     return [body for path in sorted(folder.glob("*.yaml")) for body in yaml.safe_load_all(path.read_text()) if body]
+
+
+def test_the_page_names_the_kine_that_is_tested() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "install-on-k3s.md").read_text()
+    assert f"kine {tool().pinned('github.com/k3s-io/kine').removeprefix('v')} " in page
 
 
 def test_there_is_one_store(tmp_path: Path) -> None:
