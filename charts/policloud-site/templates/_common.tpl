@@ -52,14 +52,17 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{- /* (a scheduling section) */ -}}
+{{- /* (a scheduling section) Where every node is a unit's GPU node, as at a site of one machine, there is no other
+     place for us */ -}}
 {{- define "policloud.scheduling" -}}
 {{- with .nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
+tolerations:
+  - {key: policloud.io/gpu, operator: Exists, effect: NoSchedule}
+  {{- with .tolerations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
