@@ -28,6 +28,8 @@ FENCED_ANNOTATION: Final = f"{PREFIX}/fenced"  # hub, on a site's Lease (a later
 
 CRD_VERSION_ANNOTATION: Final = f"{PREFIX}/crd-version"  # on our CRDs: an operator needs its own or a later one
 
+INVITED_ANNOTATION: Final = f"{PREFIX}/invited-until"  # on a SiteMembership: when its newest invitation expires
+
 LABELLED_ANNOTATION: Final = f"{PREFIX}/labelled"  # on nodes: the labels that we put there and may take off
 
 # Taint on every GPU node of a unit: only GPU work that tolerates it lands there

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from policloud.api.joinfile import HubInfo, JoinFile
-from policloud.api.names import HUB_MANAGER, SITE_NAMESPACE_PREFIX
+from policloud.api.names import HUB_MANAGER, INVITED_ANNOTATION, SITE_NAMESPACE_PREFIX
 from policloud.api.resources import NAMESPACE, SECRET, SITE_MEMBERSHIP
 from policloud.domain.federation.identity import CODE_MAX_SECONDS, NAME_MAX, valid_name
 from policloud.domain.federation.keys import fingerprint
@@ -48,6 +48,9 @@ async def invite(cluster: Cluster, clock: Clock, name: str, *, namespace: str, t
     created = await _membership(cluster, name)
     code, expires = new_code(), clock.now() + ttl
     await _store(cluster, code_secret(name, code, expires))
+    until = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
+    patch = {"metadata": {"annotations": {INVITED_ANNOTATION: until}}}  # wakes the hub, which reads no Secret unasked
+    await cluster.merge_patch(SITE_MEMBERSHIP, SITE_NAMESPACE_PREFIX + name, name, patch)
     return Invitation(JoinFile(info, name, code), created, expires.isoformat(timespec="minutes"))
 
 

@@ -45,6 +45,16 @@ def fault_of(error: ApiError, hub: str) -> LinkFaultError:
     return unreachable_fault(hub, error.message)
 
 
+def key_lost(hub: str, membership: str, *, secret: str, old: str, new: str) -> LinkFaultError:
+    """`secret`: namespace/name; `old`, `new`: fingerprints of the key the hub trusts and of this site's key."""
+    return LinkFaultError(
+        LinkReason.KEY_LOST,
+        f"Secret {secret} was lost and a new key made ({new}), but hub {hub} trusts the old one ({old}). What runs "
+        "goes on. Restore the Secret from a backup; or have the platform team remove spec.publicKey of SiteMembership "
+        f"{membership}, invite the site again, and give it the new join file",
+    )
+
+
 def unreachable_fault(hub: str, detail: str) -> LinkFaultError:
     return LinkFaultError(
         LinkReason.HUB_UNREACHABLE, f"hub {hub} cannot be reached; everything here goes on without it ({detail})"

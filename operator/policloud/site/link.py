@@ -11,7 +11,7 @@ import logging
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from policloud.adapters.kube.caching import StoringCluster
@@ -23,16 +23,16 @@ from policloud.api.joinfile import JoinFile, JoinFileError, parse_join_file
 from policloud.api.names import SITE_NAMESPACE_PREFIX
 from policloud.api.resources import CONFIG_MAP, WORK_OFFER
 from policloud.domain.federation.epoch import Echo, SiteStanding
-from policloud.domain.federation.keys import SigningKey
+from policloud.domain.federation.keys import SigningKey, fingerprint
 from policloud.domain.federation.link import LinkReason, LinkState
 from policloud.domain.federation.liveness import LivenessSettings
 from policloud.ports import ApiError, Body, Clock, Cluster
 from policloud.reconcile.pause import pause
 from policloud.runtime.store import Store
-from policloud.site.fault import LinkFaultError, fault_of
+from policloud.site.fault import LinkFaultError, fault_of, key_lost
 from policloud.site.identity_client import IdentityClient
 from policloud.site.lease import LeaseKeeper, duplicate, restored
-from policloud.site.remembered import Target, load_key, load_target, save_target
+from policloud.site.remembered import KEY_SECRET, Target, load_key, load_target, save_target
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class HubLink:
                 await self._connect(stop)
                 fault = None
             except LinkFaultError as error:
-                fault = error
+                fault = self._explained(error)
             except ApiError as error:  # of the site's own API server: it comes back
                 fault = LinkFaultError(LinkReason.CONNECTING, f"the site's own API server: {error.message}")
             finally:
@@ -145,7 +145,7 @@ class HubLink:
             return
         if self._key is None:
             self._key = await load_key(self._local, namespace)
-        target, client = await self._enter(file)
+        target, client = await self._enter(file, fingerprint(self._key.public))
         line = await self._line_to(target, client)
         await self._log_in(line, target, client, file)
         if target != self._target:
@@ -173,7 +173,7 @@ class HubLink:
                 return None  # joined already: the file has served
             raise LinkFaultError(LinkReason.JOIN_FILE_INVALID, f"{path}: {error}") from error
 
-    async def _enter(self, file: JoinFile | None) -> tuple[Target, IdentityClient]:
+    async def _enter(self, file: JoinFile | None, key: str) -> tuple[Target, IdentityClient]:
         """Where to log in: the hub joined before, at the newest address known; or join now."""
         known = self._target
         if known is not None and file is not None:
@@ -187,6 +187,7 @@ class HubLink:
                 )
         target = known or Target(file.hub, file.membership) if file is not None else known
         assert target is not None and self._key is not None  # noqa: S101, PT018 - one of the two was given
+        target = replace(target, key=key)
         self.state = LinkState(self.state.reason, self.state.message, target.hub.id, target.membership)
         client = IdentityClient(target.hub, self._key, proxy=self._settings.proxy)
         if known is None and file is not None:
@@ -233,6 +234,17 @@ class HubLink:
                 await line.http.connection.token()
             except LinkFaultError:
                 raise fault from None
+
+    def _explained(self, fault: LinkFaultError) -> LinkFaultError:
+        """A hub that does not know this key: is it because the key is not the one it was joined with?"""
+        joined = self._target
+        if fault.reason is not LinkReason.CREDENTIAL_REFUSED or joined is None or self._key is None:
+            return fault
+        own = fingerprint(self._key.public)
+        if joined.key in ("", own):
+            return fault
+        secret = f"{self._settings.namespace}/{KEY_SECRET}"
+        return key_lost(joined.hub.id, joined.membership, secret=secret, old=joined.key, new=own)
 
     async def _session(self, stop: asyncio.Event, line: _Line) -> None:
         try:

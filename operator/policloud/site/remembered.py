@@ -23,10 +23,11 @@ _SEED_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The hub that this site has joined, and as what."""
+    """The hub that this site has joined, as what, and the fingerprint of the key that it trusted then."""
 
     hub: HubInfo
     membership: str
+    key: str = ""  # not remembered by releases before 0.2
 
 
 async def load_key(cluster: Cluster, namespace: str) -> SigningKey:
@@ -59,7 +60,7 @@ async def load_target(cluster: Cluster, namespace: str) -> Target | None:
         return None
     data = body.get("data") or {}
     hub, membership = hub_info_of(data), data.get("membership")
-    return Target(hub, str(membership)) if hub is not None and membership else None
+    return Target(hub, str(membership), str(data.get("key") or "")) if hub is not None and membership else None
 
 
 async def save_target(cluster: Cluster, namespace: str, target: Target) -> None:
@@ -68,7 +69,7 @@ async def save_target(cluster: Cluster, namespace: str, target: Target) -> None:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": LINK_RECORD, "namespace": namespace, "labels": {MANAGED_BY_LABEL: MANAGED_BY}},
-        "data": {**target.hub.as_dict(), "membership": target.membership},
+        "data": {**target.hub.as_dict(), "membership": target.membership, "key": target.key},
     }
     await cluster.apply(CONFIG_MAP, body, manager=SITE_MANAGER)
 

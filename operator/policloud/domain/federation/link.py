@@ -26,6 +26,7 @@ class LinkReason(StrEnum):
     REVOKED = "Revoked"  # it knows the key and no longer accepts the site
     RIGHTS_MISSING = "RightsMissing"  # it accepts the site, its API server refuses what a site needs
     KEY_UNREADABLE = "KeyUnreadable"
+    KEY_LOST = "KeyLost"  # the Secret went, a new key was made, and the hub trusts the old one
     SITE_RESTORED = "SiteRestored"
     DUPLICATE_IDENTITY = "DuplicateIdentity"
 

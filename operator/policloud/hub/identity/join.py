@@ -6,7 +6,7 @@ import logging
 from typing import Final
 
 from policloud.adapters.assertions import verify_join
-from policloud.api.names import HUB_MANAGER, SITE_NAMESPACE_PREFIX
+from policloud.api.names import HUB_MANAGER, INVITED_ANNOTATION, SITE_NAMESPACE_PREFIX
 from policloud.api.resources import SECRET, SITE_MEMBERSHIP
 from policloud.domain.federation.keys import fingerprint
 from policloud.hub.identity.requests import JoinRequest, RefusalError
@@ -77,7 +77,10 @@ class Joining:
 
     async def _pin(self, membership: Body, request: JoinRequest) -> None:
         patch = {
-            "metadata": {"resourceVersion": membership["metadata"]["resourceVersion"]},
+            "metadata": {
+                "resourceVersion": membership["metadata"]["resourceVersion"],
+                "annotations": {INVITED_ANNOTATION: None},  # used: no invitation is open any more
+            },
             "spec": {"publicKey": request.public_key},
         }
         namespace = SITE_NAMESPACE_PREFIX + request.membership

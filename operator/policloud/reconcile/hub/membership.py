@@ -9,7 +9,7 @@ from policloud.api.resources import SITE_MEMBERSHIP
 from policloud.domain.conditions import Condition, merge
 from policloud.ports import Body, Clock, Cluster, NotFoundError, Recorder
 from policloud.reconcile.hub.echo import EchoCheck
-from policloud.reconcile.hub.membership_status import conditions_of, last_seen, status_of
+from policloud.reconcile.hub.membership_status import conditions_of, invited_until, last_seen, status_of
 from policloud.reconcile.hub.rights import Rights
 from policloud.reconcile.hub.sites import Sites, site_of
 from policloud.runtime.outcome import Done, Outcome, RequeueAfter
@@ -44,7 +44,11 @@ class MembershipReconciler:
         state = self._sites.state(name)
         codes_left = await self._rights.follow(state)
         await self._echo.check(name)
-        await self._write(body, conditions_of(state, body, restored=name in self._sites.restored))
+        now = self._clock.now()
+        await self._write(body, conditions_of(state, body, restored=name in self._sites.restored, now=now))
+        invited = invited_until(body)
+        if invited is not None and now < invited and not state.joined:
+            return RequeueAfter((invited - now).total_seconds() + 1, "the invitation expires")
         return RequeueAfter(_CODE_CHECK_SECONDS, "an open invitation expires") if codes_left else Done()
 
     async def _gone(self, key: Key) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from policloud.api.names import INVITED_ANNOTATION
 from policloud.domain.conditions import Condition, find
 from policloud.domain.federation.epoch import Echo
 from policloud.domain.federation.keys import fingerprint
@@ -14,10 +15,20 @@ from policloud.domain.federation.membership import KEY_REMOVED, MembershipState
 from policloud.ports import Body
 
 
-def conditions_of(state: MembershipState, body: Body, *, restored: bool) -> tuple[Condition, ...]:
+def invited_until(body: Body) -> datetime | None:
+    """When the newest invitation expires; None if there was none, or nobody can tell."""
+    text = (body["metadata"].get("annotations") or {}).get(INVITED_ANNOTATION, "")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def conditions_of(state: MembershipState, body: Body, *, restored: bool, now: datetime) -> tuple[Condition, ...]:
     """All conditions of a membership, Ready first."""
     existing = (body.get("status") or {}).get("conditions") or []
-    accepted, joined = _accepted(state), _joined(state)
+    accepted, joined = _accepted(state), _joined(state, invited_until(body), now)
     reachable = _reachable(state, find(existing, "Reachable"))
     consistent = _consistent(state, restored=restored)
     ready = _ready(state, (accepted, joined, reachable, consistent))
@@ -70,15 +81,21 @@ def _accepted(state: MembershipState) -> Condition:
     )
 
 
-def _joined(state: MembershipState) -> Condition:
+def _joined(state: MembershipState, invited: datetime | None, now: datetime) -> Condition:
     if state.joined:
         return Condition("Joined", "True", "KeyPinned", f"key {fingerprint(state.public_key)}")
+    again = f"policloud hub invite {state.site}"
+    open_ = invited is not None and now < invited
     if state.was_joined:
-        message = (
-            f"spec.publicKey was removed: the site has no access; invite it anew: policloud hub invite {state.site}"
-        )
-        return Condition("Joined", "False", KEY_REMOVED, message)
-    return Condition("Joined", "False", "NotJoined", f"invite the site: policloud hub invite {state.site}")
+        then = f"an invitation is open until {rfc3339(invited)}" if invited and open_ else f"invite it anew: {again}"
+        return Condition("Joined", "False", KEY_REMOVED, f"spec.publicKey was removed: the site has no access; {then}")
+    if invited is None:
+        return Condition("Joined", "False", "NotJoined", f"invite the site: {again}")
+    if open_:
+        text = f"an invitation is open until {rfc3339(invited)}; the site has not used it yet"
+        return Condition("Joined", "False", "Invited", text)
+    text = f"the invitation expired unused at {rfc3339(invited)}; invite the site anew: {again}"
+    return Condition("Joined", "False", "InvitationExpired", text)
 
 
 def _reachable(state: MembershipState, before: Condition | None) -> Condition:
