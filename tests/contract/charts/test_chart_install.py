@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 
 from policloud.api.joinfile import HubInfo, JoinFile, parse_join_file
@@ -37,6 +40,17 @@ class Cluster:
 
     def upgrade(self, release: str, chart: str, *arguments: str) -> str:
         return self.helm("upgrade", release, str(CHARTS / chart), *arguments)
+
+    def may_guard(self, release: str, role: str) -> Path:
+        """A kubeconfig with the rights of the release's pre-delete Job, which are there only while it runs."""
+        hooks = [body for body in yaml.safe_load_all(self.helm("get", "hooks", release)) if body]
+        rights = [body for body in hooks if body["kind"] != "Job"]
+        assert {body["metadata"]["name"] for body in rights} == {f"policloud-{role}-guard"}
+        self._plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(rights))
+        return self._plane.client_kubeconfig(f"system:serviceaccount:{NAMESPACE}:policloud-{role}-guard")
+
+    def apply(self, *bodies: dict[str, Any]) -> None:
+        self._plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(bodies))
 
     def get(self, *arguments: str) -> Any:
         text = self._plane.kubectl("get", *arguments, "--ignore-not-found", "-o", "json")
@@ -74,6 +88,8 @@ def test_the_hubs_ca_outlives_upgrades_a_new_address_and_the_release(cluster: Cl
     notes = cluster.install("hub", "policloud-hub", *HUB)
     assert "policloud hub" in notes
     assert f"helm test hub -n {NAMESPACE}" in notes
+    stored = cluster.get("secret", "-n", NAMESPACE, "-l", "owner=helm,name=hub")["items"]
+    assert 50 * 1024 < len(stored[0]["data"]["release"]) < 700 * 1024
     identity = ("secret", "policloud-hub-identity", "-n", NAMESPACE)
     first = cluster.get(*identity)
     _certificate(first, "tls.crt").verify_directly_issued_by(_certificate(first, "ca.crt"))
@@ -125,3 +141,23 @@ def test_hub_and_site_share_a_cluster_and_leave_nothing_when_told_so(cluster: Cl
     assert "Deployment/policloud-hub" in cluster.left()
     cluster.helm("uninstall", "hub", "--no-hooks")
     assert cluster.left() == []
+
+
+def _guard(role: str, kubeconfig: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "policloud.cli.main", role, "--kubeconfig", str(kubeconfig)]
+    return subprocess.run([*command, "--namespace", NAMESPACE, "guard"], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("role", "values"), [("hub", HUB), ("site", [])])
+def test_the_pre_delete_job_may_see_all_that_it_asks_for(cluster: Cluster, role: str, values: list[str]) -> None:
+    cluster.install("release", f"policloud-{role}", *values)
+    kubeconfig = cluster.may_guard("release", role)
+    empty = _guard(role, kubeconfig)
+    assert (empty.returncode, empty.stdout) == (0, f"nothing would be stranded: the {role} may be uninstalled\n")
+    workload = yaml.safe_load((CHARTS.parent / "samples" / "workloads" / "assistant-eu.yaml").read_text())
+    workload["metadata"] |= {"namespace": "tenant", "finalizers": ["policloud.io/finalizer"]}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tenant"}}, workload)
+    full = _guard(role, kubeconfig)
+    assert full.returncode == 1, full.stderr
+    assert "assistant-eu" in full.stdout
+    assert "helm uninstall" in full.stdout
