@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from policloud.api.resources import POLICLOUD_UNIT, SITE_MEMBERSHIP, SOVEREIGN_WORKLOAD, Resource
+from policloud.api.names import INVITED_ANNOTATION
+from policloud.api.resources import (
+    ENERGY_SOURCE,
+    POLICLOUD_UNIT,
+    SITE_MANDATE,
+    SITE_MEMBERSHIP,
+    SOVEREIGN_WORKLOAD,
+    Resource,
+)
 from policloud.domain.conditions import Condition, merge
 from policloud.domain.federation.liveness import Reach
 from policloud.domain.federation.membership import MembershipState
 from policloud.domain.federation.verdict import no_local_site
 from policloud.domain.reasons import WorkloadReason
-from policloud.reconcile.hub.membership_status import conditions_of
+from policloud.reconcile.hub.membership_status import conditions_of, rfc3339
 from policloud.reconcile.site.observed import Observed
 from policloud.reconcile.site.placements import Placement
 from policloud.reconcile.site.specs import workload_spec
@@ -25,6 +34,7 @@ from policloud.reconcile.site.workload_status import Stall
 CURRENT, IN_PROGRESS, FAILED = "Current", "InProgress", "Failed"
 HEALTHY, PROGRESSING, SUSPENDED, DEGRADED = "Healthy", "Progressing", "Suspended", "Degraded"
 
+_NOW, _DAY = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
 _BODY = {
     "metadata": {"namespace": "lab", "name": "svc", "uid": "u1", "generation": 1},
     "spec": {"class": "Inference", "gpu": {"perReplica": 1}, "inference": {"replicas": 2, "template": {}}},
@@ -47,7 +57,7 @@ class State:
 
     def status(self, generation: int) -> dict[str, Any]:
         seen = generation - 1 if self.behind else generation
-        told = merge((), self.conditions, generation=seen, now="2026-01-01T00:00:00Z")
+        told = merge((), self.conditions, generation=seen, now=rfc3339(_NOW))
         return {"observedGeneration": seen, "conditions": told}
 
 
@@ -66,12 +76,14 @@ _STALL = Stall(WorkloadReason.TEMPLATE_CONFLICT, "the pod template sets nvidia.c
 
 
 def _site(**state: Any) -> Any:
-    restored = state.pop("restored", False)
+    restored, invited = state.pop("restored", False), state.pop("invited", None)
+    annotations = {INVITED_ANNOTATION: rfc3339(invited)} if invited else {}
     known = {"exists": True, "accepted": True, "joined": True, "reach": Reach.REACHABLE, **state}
-    return conditions_of(MembershipState("rougeline", **known), {}, restored=restored)
+    membership = {"metadata": {"annotations": annotations}}
+    return conditions_of(MembershipState("rougeline", **known), membership, restored=restored, now=_NOW)
 
 
-def _unit(ready: Condition, *, working: bool = False, stalled: bool = False) -> list[Condition]:
+def _told(ready: Condition, *, working: bool = False, stalled: bool = False) -> list[Condition]:
     return [
         ready,
         Condition("Reconciling", "True" if working else "False", ready.reason if working else "UpToDate"),
@@ -81,6 +93,7 @@ def _unit(ready: Condition, *, working: bool = False, stalled: bool = False) -> 
 
 _UNREAD = Condition("Ready", "False", "SourcesNotRead")
 _W, _M, _U, _R = SOVEREIGN_WORKLOAD, SITE_MEMBERSHIP, POLICLOUD_UNIT, WorkloadReason
+_S, _L = ENERGY_SOURCE, SITE_MANDATE
 STATES = (
     State("running", _W, _workload(_PLACED, ready=2), CURRENT, HEALTHY),
     State("running, edited since", _W, _workload(_PLACED, ready=2), IN_PROGRESS, PROGRESSING, behind=True),
@@ -97,21 +110,31 @@ STATES = (
     State("allowed nowhere", _W, _waits(_R.NO_UNIT_ALLOWED), IN_PROGRESS, DEGRADED),
     State("site unreachable", _W, _waits(_R.SITE_UNREACHABLE), IN_PROGRESS, DEGRADED),
     State("joined and heard", _M, _site(), CURRENT, HEALTHY),
-    State("invited", _M, _site(joined=False), IN_PROGRESS, SUSPENDED),
+    State("not invited", _M, _site(joined=False), IN_PROGRESS, SUSPENDED),
+    State("invited", _M, _site(joined=False, invited=_NOW + _DAY), IN_PROGRESS, SUSPENDED),
+    State("invited too long ago", _M, _site(joined=False, invited=_NOW - _DAY), IN_PROGRESS, DEGRADED),
     State("not accepted", _M, _site(accepted=False), IN_PROGRESS, SUSPENDED),
     State("paused", _M, _site(paused=True), IN_PROGRESS, SUSPENDED),
     State("silent", _M, _site(reach=Reach.UNREACHABLE), IN_PROGRESS, DEGRADED),
     State("not seen yet", _M, _site(reach=Reach.UNKNOWN), IN_PROGRESS, PROGRESSING),
     State("key removed", _M, _site(joined=False, was_joined=True), IN_PROGRESS, DEGRADED),
     State("hub restored", _M, _site(restored=True), IN_PROGRESS, DEGRADED),
-    State("operating", _U, _unit(Condition("Ready", "True", "Operating")), CURRENT, HEALTHY),
+    State("operating", _U, _told(Condition("Ready", "True", "Operating")), CURRENT, HEALTHY),
     State(
         "meters not read",
         _U,
-        _unit(Condition("Ready", "False", "SourcesNotRead"), working=True),
+        _told(Condition("Ready", "False", "SourcesNotRead"), working=True),
         IN_PROGRESS,
         PROGRESSING,
     ),
-    State("no node", _U, _unit(Condition("Ready", "False", "NoNodeMatches")), IN_PROGRESS, DEGRADED),
-    State("twin", _U, _unit(Condition("Ready", "False", "DuplicateName"), stalled=True), FAILED, DEGRADED),
+    State("no node", _U, _told(Condition("Ready", "False", "NoNodeMatches")), IN_PROGRESS, DEGRADED),
+    State("twin", _U, _told(Condition("Ready", "False", "DuplicateName"), stalled=True), FAILED, DEGRADED),
+    State("metered", _S, _told(Condition("Ready", "True", "Metered")), CURRENT, HEALTHY),
+    State("never read", _S, _told(Condition("Ready", "False", "NeverRead")), IN_PROGRESS, PROGRESSING),
+    State("a moment late", _S, _told(Condition("Ready", "False", "Stale")), IN_PROGRESS, PROGRESSING),
+    State("dead meter", _S, _told(Condition("Ready", "False", "Dead")), IN_PROGRESS, DEGRADED),
+    State("no such provider", _S, _told(Condition("Ready", "False", "ProviderNotServed")), IN_PROGRESS, DEGRADED),
+    State("retiring", _S, _told(Condition("Ready", "False", "Retiring"), working=True), IN_PROGRESS, PROGRESSING),
+    State("in force", _L, _told(Condition("Ready", "True", "InForce")), CURRENT, HEALTHY),
+    State("for nobody", _L, _told(Condition("Ready", "False", "NoTenants")), IN_PROGRESS, SUSPENDED),
 )
