@@ -96,6 +96,16 @@ def _selects(spec: dict[str, Any], labels: dict[str, str]) -> bool:
     return all(labels.get(e["key"]) in e["values"] for e in selector.get("matchExpressions") or ())
 
 
+def test_pods_tolerate_the_taints_that_the_site_sets(rendered: All) -> None:
+    ours = {names.GPU_TAINT, names.BRANCH_TAINT, names.UNCAPPED_TAINT}
+    for r in rendered:
+        for name, _, template in r.pods:
+            tolerated = {t.get("key") for t in template["spec"]["tolerations"] if t["operator"] == "Exists"}
+            assert ours <= tolerated, f"{r}: {name}"
+            if r.row["placed"] == "somewhere" and name not in ("policloud-node", "policloud-governor"):
+                assert "a" in tolerated, f"{r}: {name}"
+
+
 def test_services_lead_to_pods_and_ports_that_are_there(rendered: All) -> None:
     for r in rendered:
         for service in r.of("Service"):

@@ -51,14 +51,19 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{- /* (a scheduling section) */ -}}
+{{- /* (a scheduling section) The site's own taints are tolerated: where every node is a unit's GPU node, as at a site
+     of one machine, there is no other place for us */ -}}
 {{- define "policloud.scheduling" -}}
 {{- with .nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
+tolerations:
+  - {key: policloud.io/gpu, operator: Exists}
+  - {key: policloud.io/branch-full, operator: Exists}
+  - {key: policloud.io/uncapped, operator: Exists}
+  {{- with .tolerations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}

@@ -102,7 +102,7 @@ class Scheduling(Section):
     node_selector: Texts
     """Labels that a node must have."""
     tolerations: list[Toleration] = Field(default_factory=list)
-    """Taints that are tolerated."""
+    """Taints that are tolerated, beside those that the site itself sets."""
     priority_class_name: OptionalObjectName = ""
     """PriorityClass, as system-cluster-critical."""
 
