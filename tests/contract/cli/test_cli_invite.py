@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from policloud.api.joinfile import JoinFileError, parse_join_file
@@ -84,3 +85,17 @@ def test_a_join_file_that_cannot_be_used_says_why_without_the_code(text: str, sa
     with pytest.raises(JoinFileError, match=said) as error:
         parse_join_file(text)
     assert "canary" not in str(error.value)
+
+
+def test_as_values_it_is_what_the_sites_chart_takes(plane: ControlPlane, tmp_path: Path) -> None:
+    out = tmp_path / "meadow.values.yaml"
+    result = invite(plane, "meadow", "--format", "values", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    values = yaml.safe_load(out.read_text())
+    assert set(values) == {"join"}
+    join = values["join"]
+    assert (join["hub"], join["membership"]) == (INFO, "meadow")
+    assert parse_join_file(yaml.safe_dump(join)).code == join["code"]  # the Secret's content as it stands
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert "ca: |" in out.read_text()
+    assert join["code"] not in result.output
