@@ -45,7 +45,7 @@ def patience(offers: Iterable[Offer], unit: str, answer_within: timedelta) -> ti
     A site slower than the hub's patience would otherwise be asked and withdrawn from for ever.
     """
     passed = sum(1 for offer in offers if offer.unit == unit and _silent(offer))
-    return answer_within * 2 ** min(passed, _MOST_DOUBLINGS)
+    return answer_within * (1 << min(passed, _MOST_DOUBLINGS))
 
 
 def _silent(offer: Offer) -> bool:
