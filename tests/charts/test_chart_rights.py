@@ -87,6 +87,9 @@ def test_the_guard_only_lists_and_exists_only_while_it_runs(rendered: All) -> No
             assert marks["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded", r
         verbs = [v for role, rule in _rules(r) if role.endswith("-guard") for v in rule["verbs"]]
         assert set(verbs) <= {"list"}, r
+        # A hub keeps no records that could be stranded
+        within = [b for b in guard if b["kind"] == "Role"]
+        assert bool(within) == (r.chart == "policloud-site" and r.row["rights"] == "on"), r
 
 
 def test_the_chart_grants_what_the_process_says_it_needs(rendered: All) -> None:
