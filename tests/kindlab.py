@@ -15,6 +15,7 @@ from typing import Any
 
 import bodies
 from policloud.api.names import GPU_RESOURCE, SITE_NAMESPACE_PREFIX, SYSTEM_NAMESPACE
+from policloud.api.resources import API_VERSION
 from policloud.testing.helm import helm
 from policloud.testing.kind import KindCluster
 from policloud.testing.kind.docker import has_image
@@ -22,6 +23,7 @@ from policloud.testing.kind.docker import has_image
 ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = "localhost/policloud/policloud-operator"
 IDENTITY_PORT = 30443
+PUBLISHED = ["location", "operator", "ownership", "exposures", "pools", "networkPolicy"]
 TENANT = "parc-eolien"
 WORDS = "a replica on a real node"
 _POLL_SECONDS = 0.5
@@ -107,8 +109,8 @@ class KindFederation:
         for node in cluster.nodes():
             cluster.advertise_gpus(gpus, node=node, labels={"policloud.io/pool": unit})
         owned = bodies.unit(unit)
-        owned["spec"]["networkPolicy"] = "Unknown"
-        cluster.kubectl("apply", "-f", "-", stdin=_stream(owned, bodies.mandate(TENANT, notice=1)))
+        owned["spec"] |= {"networkPolicy": "None", "federation": {"publish": PUBLISHED}}
+        cluster.kubectl("apply", "-f", "-", stdin=_stream(_grid(), owned, bodies.mandate(TENANT, notice=1)))
         attested = [{"unit": unit, **{k: owned["spec"][k] for k in ("location", "operator", "ownership", "exposures")}}]
         patch = json.dumps({"spec": {"attested": attested}})
         self.hub.kubectl("patch", "smb", site, "-n", SITE_NAMESPACE_PREFIX + site, "--type=merge", "-p", patch)
@@ -139,7 +141,9 @@ class KindFederation:
         """What a person would look at first."""
         told = []
         for cluster in self.clusters:
-            everything = cluster.kubectl("get", "pods,smb,pcu,sw,wo", "-A", "-o", "wide")
+            everything = cluster.kubectl(
+                "get", "pods,sitememberships,policloudunits,sovereignworkloads,workoffers", "-A", "-o", "wide"
+            )
             logs = [
                 cluster.kubectl("logs", "-n", SYSTEM_NAMESPACE, "-l", f"app.kubernetes.io/name={chart}", "--tail=25")
                 for chart in ("policloud-hub", "policloud-site")
@@ -163,6 +167,25 @@ class KindFederation:
         ]
         helm(*command, kubeconfig=cluster.kubeconfig)
         self.seconds[f"{cluster.name}: helm install to Ready"] = time.monotonic() - begin
+
+
+def _grid() -> dict[str, Any]:
+    """A mains connection with a meter that always shows the same."""
+    meter = {"name": "feeder", "quantity": "SiteImport", "simulated": {"constant": {"watts": 2000}}}
+    telemetry = {"periodSeconds": 2, "staleAfterSeconds": 20, "deadAfterSeconds": 120, "meters": [meter]}
+    spec = {
+        "type": "Grid",
+        "connection": "Grid",
+        "nameplateWatts": 20000,
+        "importLimitWatts": 20000,
+        "telemetry": telemetry,
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "EnergySource",
+        "metadata": {"name": "grid", "namespace": SYSTEM_NAMESPACE},
+        "spec": spec,
+    }
 
 
 def _stream(*objects: dict[str, Any]) -> str:

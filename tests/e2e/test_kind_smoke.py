@@ -60,7 +60,7 @@ def test_2_a_workload_runs_as_a_pod_with_logs(federation: KindFederation) -> Non
 
 def test_3_uninstalling_under_running_work_is_refused(federation: KindFederation) -> None:
     site = federation.sites["dijon"]
-    with pytest.raises(HelmError):
+    with pytest.raises(HelmError, match="wind"):
         helm("uninstall", "policloud-site", "-n", SYSTEM_NAMESPACE, "--timeout", "60s", kubeconfig=site.kubeconfig)
     assert federation.runs("wind")
     assert len(federation.pods("dijon")) == 2
@@ -71,7 +71,7 @@ def test_4_a_clean_uninstall_leaves_nothing_running(federation: KindFederation) 
     hub.kubectl("delete", "sovereignworkload", "wind", "-n", TENANT, "--timeout=120s")
     wait("no pod is left", lambda: not federation.pods("dijon"), federation.tell)
     for cluster, chart in ((site, "policloud-site"), (hub, "policloud-hub")):
-        cluster.kubectl("delete", "sitemandate,policloudunit", "--all", "-A", "--timeout=60s")
+        cluster.kubectl("delete", "sitemandates,policloudunits,energysources", "--all", "-A", "--timeout=60s")
         options = ("-n", SYSTEM_NAMESPACE, "--timeout", "120s", "--wait")
         helm("uninstall", chart, *options, kubeconfig=cluster.kubeconfig)
         wait("no pod of ours", lambda c=cluster: c.get("pods", "-n", SYSTEM_NAMESPACE)["items"] == [], federation.tell)
