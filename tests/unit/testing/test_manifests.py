@@ -70,7 +70,7 @@ def test_a_site_on_the_hub_has_its_offers_units_and_lease_only() -> None:
 def test_the_hub_writes_no_published_unit() -> None:
     for where, rule in _rules("hub"):
         if where == "ClusterRole policloud-hub" and "policloudunits" in rule["resources"]:
-            assert {*rule["verbs"]} == _READ
+            assert {*rule["verbs"]} == {"list", "watch"}
 
 
 def test_federated_work_cannot_reach_beyond_workloads() -> None:
@@ -82,7 +82,6 @@ def test_federated_work_cannot_reach_beyond_workloads() -> None:
         "services",
         "persistentvolumeclaims",
         "networkpolicies",
-        "pods",
         "virtualmachines",
     }
     bound = [document for document in _documents("site") if document["kind"].endswith("RoleBinding")]
