@@ -16,8 +16,8 @@ from typing import Any
 import bodies
 from policloud.api.names import GPU_RESOURCE, SITE_NAMESPACE_PREFIX, SYSTEM_NAMESPACE
 from policloud.api.resources import API_VERSION
-from policloud.testing.helm import helm
-from policloud.testing.kind import KindCluster
+from policloud.testing.helm import HelmError, helm
+from policloud.testing.kind import KindCluster, KindError
 from policloud.testing.kind.docker import has_image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,17 +139,19 @@ class KindFederation:
 
     def tell(self) -> str:
         """What a person would look at first."""
-        told = []
-        for cluster in self.clusters:
-            everything = cluster.kubectl(
-                "get", "pods,sitememberships,policloudunits,sovereignworkloads,workoffers", "-A", "-o", "wide"
-            )
-            logs = [
-                cluster.kubectl("logs", "-n", SYSTEM_NAMESPACE, "-l", f"app.kubernetes.io/name={chart}", "--tail=25")
-                for chart in ("policloud-hub", "policloud-site")
-            ]
-            told.append("\n".join([f"== {cluster.name}", everything, *logs]))
-        return "\n".join(told)
+        return "\n".join(map(self._told_by, self.clusters))
+
+    def _told_by(self, cluster: KindCluster) -> str:
+        logs = [
+            cluster.kubectl("logs", "-n", SYSTEM_NAMESPACE, "-l", f"app.kubernetes.io/name={chart}", "--tail=25")
+            for chart in ("policloud-hub", "policloud-site")
+        ]
+        known = "pods,sitememberships,policloudunits,sovereignworkloads,workoffers"
+        try:
+            objects = cluster.kubectl("get", known, "-A", "-o", "wide")
+        except KindError:  # nothing of ours is installed there
+            objects = cluster.kubectl("get", "pods", "-A", "-o", "wide")
+        return "\n".join([f"== {cluster.name}", objects, *logs])
 
     def _install(self, cluster: KindCluster, chart: str, values: dict[str, Any], *files: Path) -> None:
         repository, _, tag = self.image.rpartition(":")
@@ -165,7 +167,10 @@ class KindFederation:
             "180s",
             *(f"--values={path}" for path in (*files, own)),
         ]
-        helm(*command, kubeconfig=cluster.kubeconfig)
+        try:
+            helm(*command, kubeconfig=cluster.kubeconfig)
+        except HelmError as error:
+            raise AssertionError(f"{error}\n{self._told_by(cluster)}") from error
         self.seconds[f"{cluster.name}: helm install to Ready"] = time.monotonic() - begin
 
 
