@@ -7,10 +7,10 @@ STAMP := $(VENV)/.setup-$(shell cat requirements.lock pyproject.toml 2>/dev/null
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-unit test-long lint format crds charts charts-test kind-image lock clean
+.PHONY: help setup demo test test-unit test-long image e2e lint format crds charts charts-test kind-image lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## virtual environment with everything, from the hash-locked requirements
 
@@ -52,8 +52,14 @@ charts: setup ## regenerate the generated half of charts/ from typed values, crd
 charts-test: setup ## every combination of two switches through the real helm, no cluster
 	$(BIN)/pytest tests/charts $(ARGS)
 
-kind-image: setup ## node image for end-to-end tests on kind: the official one if it can be had, else built here
+kind-e2e: setup ## on kind, with the real helm, image and pods (after kind-image and image; SMOKE=1: install, join, run, remove)
+	CLUSTER=kind $(BIN)/pytest tests/e2e $(if $(SMOKE),-k kind_smoke) $(ARGS)
+
+image: setup ## node image for end-to-end tests on kind: the official one if it can be had, else built here
 	@$(BIN)/python -m policloud.testing.kind image
+
+image: setup ## the container image of all programs, in the Docker daemon; prints its name (IMAGE_BASE=debootstrap)
+	@$(BIN)/python hack/image/build.py
 
 lock: ## resolve requirements.lock again, and of it what the programs need: requirements.runtime.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras --group test --group lint hack/build-requirements.txt pyproject.toml -o requirements.lock
