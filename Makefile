@@ -52,10 +52,10 @@ charts: setup ## regenerate the generated half of charts/ from typed values, crd
 charts-test: setup ## every combination of two switches through the real helm, no cluster
 	$(BIN)/pytest tests/charts $(ARGS)
 
-kind-e2e: setup ## on kind, with the real helm, image and pods (after kind-image and image; SMOKE=1: install, join, run, remove)
+e2e: setup ## on kind, with the real helm, image and pods (after kind-image and image; SMOKE=1: install, join, run, remove)
 	CLUSTER=kind $(BIN)/pytest tests/e2e $(if $(SMOKE),-k kind_smoke) $(ARGS)
 
-image: setup ## node image for end-to-end tests on kind: the official one if it can be had, else built here
+kind-image: setup ## node image for end-to-end tests on kind: the official one if it can be had, else built here
 	@$(BIN)/python -m policloud.testing.kind image
 
 image: setup ## the container image of all programs, in the Docker daemon; prints its name (IMAGE_BASE=debootstrap)
