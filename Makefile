@@ -7,7 +7,7 @@ STAMP := $(VENV)/.setup-$(shell cat requirements.lock pyproject.toml 2>/dev/null
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-unit test-long image e2e lint format crds charts charts-test kind-image lock clean
+.PHONY: help setup demo test test-unit test-long wheel image e2e lint format crds charts charts-test kind-image lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ e2e: setup ## on kind, with the real helm, image and pods (after kind-image and 
 
 kind-image: setup ## node image for end-to-end tests on kind: the official one if it can be had, else built here
 	@$(BIN)/python -m policloud.testing.kind image
+
+wheel: setup ## the wheel in build/dist, the same bytes from the same sources (SOURCE_DATE_EPOCH)
+	@$(BIN)/python hack/image/inputs.py
 
 image: setup ## the container image of all programs, in the Docker daemon; prints its name (IMAGE_BASE=debootstrap)
 	@$(BIN)/python hack/image/build.py

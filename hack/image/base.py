@@ -13,6 +13,8 @@ from pathlib import Path
 
 from policloud.testing.controlplane.lock import exclusive
 from policloud.testing.controlplane.sources import cache_folder
+from policloud.testing.kind.docker import have_daemon
+from policloud.testing.kind.errors import KindError
 
 SUITE = "trixie"
 PACKAGES = ("python3", "python3-venv", "ca-certificates")
@@ -21,11 +23,11 @@ _PULL_SECONDS = 600
 
 
 def require_daemon() -> None:
-    if shutil.which("docker") is None:
-        sys.exit("no docker on the PATH: install Docker, or run hack/kind/dockerd.sh as root of a Debian machine")
-    answer = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
-    if answer.returncode != 0 or "Cannot connect" in answer.stdout + answer.stderr:
-        sys.exit("no Docker daemon answers: start it, or run hack/kind/dockerd.sh as root of a Debian machine")
+    """One that runs; where none does, root on Debian gets one, as for kind."""
+    try:
+        have_daemon()
+    except KindError as error:
+        sys.exit(str(error))
 
 
 def default_of(dockerfile: Path) -> str:

@@ -22,8 +22,6 @@ import inputs
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "localhost/policloud/policloud-operator"
 LABEL = "io.policloud.inputs"
-# Hatchling's own default for files in a wheel: no build is younger than another that equals it
-EPOCH = "1580601600"
 
 
 def say(text: str) -> None:
@@ -127,9 +125,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "image", help="folder of the archive")
     parser.add_argument("--wheel", type=Path, help="a wheel of another version; default: built from this checkout")
     args = parser.parse_args()
-    epoch = os.environ.get("SOURCE_DATE_EPOCH") or EPOCH
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or inputs.EPOCH
     if not re.fullmatch(r"\d{1,10}", epoch):
-        sys.exit(f"SOURCE_DATE_EPOCH={epoch}: seconds since 1970 are needed; unset it for {EPOCH}")
+        sys.exit(f"SOURCE_DATE_EPOCH={epoch}: seconds since 1970 are needed; unset it for {inputs.EPOCH}")
     base.require_daemon()
     wheel = args.wheel or inputs.wheel(ROOT / "build" / "dist", epoch)
     chosen = base.choose(os.environ.get("IMAGE_BASE", ""), default=base.default_of(ROOT / "Dockerfile"))

@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.runtime.lock"
+# Hatchling's own default: no wheel or image is younger than another that equals it
+EPOCH = "1580601600"
 _GLIBC = range(17, 40)  # minor versions of manylinux tags; the base's own is the limit
 
 
@@ -88,3 +90,7 @@ def _downloaded(target: Target) -> Path:
     )
     part.rename(folder)
     return folder
+
+
+if __name__ == "__main__":
+    print(wheel(ROOT / "build" / "dist", os.environ.get("SOURCE_DATE_EPOCH") or EPOCH))

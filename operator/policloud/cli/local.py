@@ -29,8 +29,13 @@ class _LocalGroup(click.Group):
     """Turns errors of local federations into errors that people see."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from policloud.testing.controlplane import ControlPlaneError  # noqa: PLC0415 - loaded when used
-
+        try:
+            from policloud.testing.controlplane import ControlPlaneError  # noqa: PLC0415 - loaded when used
+        except ModuleNotFoundError as error:
+            raise CliError(
+                "the container image has no local federations",
+                fix="install the wheel on a Linux machine, or run from a checkout: make demo",
+            ) from error
         try:
             return super().invoke(ctx)
         except ControlPlaneError as error:
