@@ -15,12 +15,19 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 # Of the standard library: its tests, its desktop toolkit, its installer, headers and static libraries
 STDLIB_LEFT_OUT = ("test", "idlelib", "tkinter", "turtledemo", "turtle.py", "ensurepip", "lib2to3", "pydoc_data")
-STDLIB_LEFT_OUT_GLOBS = ("config-*", "site-packages", "dist-packages", "__pycache__", "lib-dynload/_test*")
+STDLIB_LEFT_OUT_GLOBS = (
+    "config-*",
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+    "lib-dynload/_test*",
+    "lib-dynload/_tkinter*",
+)
 # Of our own wheel: what builds and drives test clusters. A pod has no use for it
 TEST_TOOLS = ("testing", "controlplane", "helm", "kind")
 # Sources and declarations of compiled modules are not read at run time
@@ -76,15 +83,13 @@ def standard_library() -> Iterator[Path]:
             yield path
 
 
-def shared_libraries(binaries: Iterable[Path]) -> Iterator[Path]:
-    """What the loader would load for these, and the one library that the C library opens by itself."""
-    files = [str(b) for b in binaries]
-    listed = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False).stdout
-    if missing := sorted(set(re.findall(r"^\s*(\S+) => not found", listed, re.MULTILINE))):
-        sys.exit(f"libraries that the base lacks: {', '.join(missing)}; choose a base that has them")
+def shared_libraries(binary: Path) -> tuple[set[Path], list[str]]:
+    """What the loader would load for it, and what it would miss."""
+    listed = subprocess.run(["ldd", binary], capture_output=True, text=True, check=False).stdout
     found = {Path(p) for p in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", listed, re.MULTILINE)}
+    # The C library opens this one by itself, when a thread ends
     beside = {p.parent.resolve() / "libgcc_s.so.1" for p in found if p.name == "libc.so.6"}
-    yield from sorted(found | {p for p in beside if p.exists()})
+    return found | {p for p in beside if p.exists()}, re.findall(r"^\s*(\S+) => not found", listed, re.MULTILINE)
 
 
 def add_packages(tree: Tree) -> None:
@@ -107,24 +112,33 @@ def add_packages(tree: Tree) -> None:
 
 def fill_python(tree: Tree, venv: Path) -> None:
     interpreter = Path(sys._base_executable)  # type: ignore[attr-defined]  # noqa: SLF001 - what the venv links to
-    for path in (interpreter, (venv / "bin" / "python3").readlink()):
+    for path in (interpreter, (venv / "bin" / "python3").readlink(), BUNDLE):
         tree.add(path)
-    for path in standard_library():
-        tree.add(path)
-    binaries = [interpreter.resolve(), *Path(sysconfig.get_path("stdlib")).glob("lib-dynload/*.so")]
-    for path in shared_libraries([*binaries, *venv.rglob("*.so")]):
-        if venv not in path.parents:
-            tree.add(path)
+    add_standard_library(tree)
+    for path in (interpreter.resolve(), *sorted(venv.rglob("*.so"))):
+        libraries, missing = shared_libraries(path)
+        if missing:
+            sys.exit(f"{path} needs {', '.join(missing)}, which the base lacks; choose a base that has them")
+        for needed in sorted(p for p in libraries if venv not in p.parents):
+            tree.add(needed)
     for name in PACKAGE_FILES:
         if (path := Path("/", name)).exists():
             tree.add(path)
-    tree.add(BUNDLE)
     tree.add_merged_folders()
     add_packages(tree)
     for name, text in ACCOUNT.items():
         tree.write(name, text)
-    (tree.root / "tmp").mkdir(mode=0o1777)
+    (tree.root / "tmp").mkdir()
     (tree.root / "tmp").chmod(0o1777)
+
+
+def add_standard_library(tree: Tree) -> None:
+    """With the libraries of its modules. A slim base may keep a module whose library it lacks: it stays behind."""
+    for path in standard_library():
+        libraries, missing = shared_libraries(path) if path.suffix == ".so" else (set(), [])
+        if not missing:
+            for needed in (path, *sorted(libraries)):
+                tree.add(needed)
 
 
 def fill_venv(venv: Path, libraries: Path, own: Path) -> None:
