@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from e2e.cluster import NAMESPACE, Body, Cluster
+from e2elab.cluster import NAMESPACE, Body, Cluster
 
 _POLL_SECONDS = 0.2
 Found = TypeVar("Found")
@@ -35,9 +35,7 @@ def is_true(body: Body | None, type_: str) -> bool:
     return condition(body, type_).get("status") == "True"
 
 
-def until(
-    look: Callable[[], Found], seconds: float, *, what: str, seen: Callable[[], object] | None = None
-) -> Found:
+def until(look: Callable[[], Found], seconds: float, *, what: str, seen: Callable[[], object] | None = None) -> Found:
     """What `look` finds once that is true. AssertionError says `what` was waited for, and what was `seen` instead."""
     end = time.monotonic() + seconds
     while True:

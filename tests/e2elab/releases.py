@@ -1,0 +1,40 @@
+"""Which charts and which code a release is made of: this checkout's, and the frozen one that upgrades begin with."""
+
+from __future__ import annotations
+
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+from e2elab.cluster import Release
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests" / "e2e" / "fixtures"
+REPOSITORY = "localhost/policloud/policloud-operator"
+FROZEN = "0.1.0"
+
+
+def ours() -> Release:
+    """What this checkout makes."""
+    found = version("policloud-operator")
+    charts = ROOT / "charts"
+    return Release(found, {"hub": charts / "policloud-hub", "site": charts / "policloud-site"}, f"{REPOSITORY}:{found}")
+
+
+def frozen() -> Release:
+    """As it was released: packaged charts and the wheel, kept beside the scenarios."""
+    charts = {role: FIXTURES / f"policloud-{role}-{FROZEN}.tgz" for role in ("hub", "site")}
+    return Release(FROZEN, charts, f"{REPOSITORY}:{FROZEN}-frozen")
+
+
+def frozen_wheel() -> Path:
+    (wheel,) = FIXTURES.glob(f"policloud_operator-{FROZEN}-*.whl")
+    return wheel
+
+
+def unpacked(folder: Path) -> dict[str, Path]:
+    """Code of the frozen releases, by the tag of their image, for processes that run without an image."""
+    target = folder / f"policloud-{FROZEN}"
+    with zipfile.ZipFile(frozen_wheel()) as archive:
+        archive.extractall(target)
+    return {frozen().image.rpartition(":")[2]: target}
