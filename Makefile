@@ -52,8 +52,8 @@ charts: setup ## regenerate the generated half of charts/ from typed values, crd
 charts-test: setup ## every combination of two switches through the real helm, no cluster
 	$(BIN)/pytest tests/charts $(ARGS)
 
-e2e: setup ## on kind, with the real helm, image and pods (after kind-image and image; SMOKE=1: install, join, run, remove)
-	CLUSTER=kind $(BIN)/pytest tests/e2e $(if $(SMOKE),-k kind_smoke) $(ARGS)
+e2e: setup ## end to end with the real helm; on kind, after kind-image and image, with real pods (CLUSTER=local: without; SMOKE=1)
+	CLUSTER=$(or $(CLUSTER),kind) $(BIN)/pytest tests/e2e $(if $(SMOKE),-k kind_smoke) $(ARGS)
 
 kind-image: setup ## node image for end-to-end tests on kind: the official one if it can be had, else built here
 	@$(BIN)/python -m policloud.testing.kind image
