@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import policloud
 from policloud.testing.controlplane.errors import ControlPlaneError
-from policloud.testing.controlplane.gobuild import Target, compile_target
-from policloud.testing.controlplane.lock import exclusive
-from policloud.testing.controlplane.progress import progress_on_stderr
-from policloud.testing.controlplane.sources import BUILD_FLAGS, cache_folder, find_sources
-from policloud.testing.controlplane.toolchain import find_go
+from policloud.testing.controlplane.gotool import GoTool
+from policloud.testing.controlplane.sources import cache_folder
 
 OLDEST = (4, 1, 4)  # server-side apply as our charts want it, and no known hole
-_PACKAGE = "helm.sh/helm/v4/cmd/helm"
+_MODULE = "helm.sh/helm/v4"
+_PACKAGE = f"{_MODULE}/cmd/helm"
 
 
 class HelmError(Exception):
@@ -42,7 +38,7 @@ def find() -> Path:
     on_path = shutil.which("helm")
     if on_path and _complaint(Path(on_path)) is None:
         return Path(on_path)
-    return _build(cache_folder())
+    return tool().program()
 
 
 def helm(*arguments: str, kubeconfig: Path | None = None, stdin: str | None = None, timeout: float = 300.0) -> str:
@@ -82,47 +78,10 @@ def _sources() -> Path:
     raise ControlPlaneError("the Go module of helm is missing: " + " and ".join(map(str, places)))
 
 
-def _pinned(module: Path) -> str:
-    found = re.search(r"helm\.sh/helm/v4 (v\S+)", (module / "go.mod").read_text())
-    if found is None:
-        raise ControlPlaneError(f"{module / 'go.mod'} does not require helm.sh/helm/v4; run hack/helm/update.sh again")
-    return found[1]
-
-
-def _link_flags(module: Path) -> str:
-    return f"-s -w -X helm.sh/helm/v4/internal/version.version={_pinned(module)}"
-
-
-def cache_entry(cache: Path) -> Path:
-    """Where the program of these sources is, once built: the name changes with everything that changes it."""
-    module = _sources()
-    content = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        content.update((module / name).read_bytes() + b"\0")
-    for flag in (*BUILD_FLAGS, _link_flags(module), platform.system(), platform.machine()):
-        content.update(flag.encode() + b"\0")
-    return cache / "helm" / content.hexdigest()[:16]
-
-
-def _build(cache: Path) -> Path:
-    program = cache_entry(cache) / "helm"
-    if program.exists():
-        return program
-    lock = program.parent.with_name(f"{program.parent.name}.lock")
-    with (
-        progress_on_stderr() as progress,
-        exclusive(lock, waiting=lambda: progress.say("another process builds helm; waiting for it")),
-    ):
-        if program.exists():
-            return program
-        module, begin = _sources(), time.monotonic()
-        go = find_go(find_sources(), cache)
-        progress.say(f"building helm {_pinned(module)} with {go.described}, once: about a minute")
-        unfinished = program.with_name("unfinished")
-        compile_target(go, Target("helm", module, _PACKAGE, unfinished, _link_flags(module)), progress)
-        unfinished.rename(program)
-        progress.say(f"built in {time.monotonic() - begin:.0f} s, kept in {program.parent}")
-    return program
+def tool() -> GoTool:
+    """Our own build of it, which says the version that go.mod pins."""
+    bare = GoTool("helm", _sources(), _PACKAGE)
+    return replace(bare, link_flags=f"-s -w -X {_MODULE}/internal/version.version={bare.pinned(_MODULE)}")
 
 
 def _complaint(program: Path) -> str | None:

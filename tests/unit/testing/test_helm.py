@@ -24,12 +24,12 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("POLICLOUD_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("POLICLOUD_HELM", raising=False)
-    _program(helm.cache_entry(tmp_path / "cache") / "helm", "v4.3.1")
+    _program(helm.tool().cache_entry() / "helm", "v4.3.1")
     return tmp_path
 
 
 def test_named_before_path_before_cache(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert helm.find() == helm.cache_entry(machine / "cache") / "helm"
+    assert helm.find() == helm.tool().cache_entry() / "helm"
     on_path = _program(machine / "bin" / "helm", "v4.1.4")
     assert helm.find() == on_path
     named = _program(machine / "own" / "helm4", "v4.2.0")
