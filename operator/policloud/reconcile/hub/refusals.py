@@ -32,8 +32,8 @@ def _refusal(offer: Offer, ask_again: timedelta) -> Refusal | None:
     if answer is not None and answer.sequence == offer.sequence and answer.verdict is not AnswerVerdict.ACCEPTED:
         text = f"{answer.reason}: {answer.message}" if answer.message else answer.reason or str(answer.verdict)
         return Refusal(text, answer.until)
-    if offer.withdrawn and answer is None and offer.withdrawn_at:
-        return Refusal(NO_ANSWER, offer.withdrawn_at + ask_again) if _silent(offer) else None
+    if (at := _let_pass(offer)) is not None:
+        return Refusal(NO_ANSWER, at + ask_again)
     if offer.ask_again is not None:
         return Refusal("the site grants no more for now", offer.ask_again)
     return None
@@ -44,12 +44,12 @@ def patience(offers: Iterable[Offer], unit: str, answer_within: timedelta) -> ti
 
     A site slower than the hub's patience would otherwise be asked and withdrawn from for ever.
     """
-    passed = sum(1 for offer in offers if offer.unit == unit and _silent(offer))
+    passed = sum(1 for offer in offers if offer.unit == unit and _let_pass(offer) is not None)
     return answer_within * (1 << min(passed, _MOST_DOUBLINGS))
 
 
-def _silent(offer: Offer) -> bool:
-    """Withdrawn because no answer came in time."""
+def _let_pass(offer: Offer) -> datetime | None:
+    """When it was withdrawn because no answer came in time; None if it was not."""
     if not offer.withdrawn or offer.answer is not None or offer.withdrawn_at is None or offer.answer_by is None:
-        return False
-    return offer.withdrawn_at >= offer.answer_by
+        return None
+    return offer.withdrawn_at if offer.withdrawn_at >= offer.answer_by else None

@@ -60,10 +60,10 @@ class OfferReconciler:
 
     def _record(self, key: Key, offer: Offer | None) -> Held | None:
         """The record of this offer; or of the same work under an offer of that name which the hub has lost."""
-        records = self._federation.journal.all()
-        if offer is not None and (mine := next((r for r in records if r.offer.offer_uid == offer.uid), None)):
+        journal = self._federation.journal
+        if offer is not None and (mine := journal.of(offer.uid)) is not None:
             return mine
-        named = [r for r in records if (r.offer.offer_namespace, r.offer.offer_name) == key]
+        named = [r for r in journal.all() if (r.offer.offer_namespace, r.offer.offer_name) == key]
         if offer is None:
             return next(iter(named), None)
         adoptable = (r for r in named if r.runs and r.offer.workload.uid == offer.workload.uid)
