@@ -24,7 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## one hub and eight micro-clouds on this machine, six checked scenes (KEEP=1, SITES=3)
 	@exec $(BIN)/policloud local demo --dir build/demo $(if $(SITES),--sites $(SITES)) $(if $(KEEP),--keep)
 
-test: setup ## every test that fits in fifteen minutes
+test: setup ## every test but the long ones
 	$(BIN)/pytest -m "not long" $(ARGS)
 
 test-unit: setup ## seconds: no API server
@@ -52,8 +52,8 @@ charts: setup ## regenerate the generated half of charts/ from typed values, crd
 charts-test: setup ## every combination of two switches through the real helm, no cluster
 	$(BIN)/pytest tests/charts $(ARGS)
 
-e2e: setup ## end to end with the real helm; on kind, after kind-image and image, with real pods (CLUSTER=local: without; SMOKE=1)
-	CLUSTER=$(or $(CLUSTER),kind) $(BIN)/pytest tests/e2e $(if $(SMOKE),-k kind_smoke) $(ARGS)
+e2e: setup ## scenarios with the real helm, without real pods; SMOKE=1: install to removal on kind, after kind-image and image
+	CLUSTER=$(or $(CLUSTER),$(if $(SMOKE),kind,local)) $(BIN)/pytest tests/e2e $(if $(SMOKE),-k kind_smoke) $(ARGS)
 
 kind-image: setup ## node image for end-to-end tests on kind: the official one if it can be had, else built here
 	@$(BIN)/python -m policloud.testing.kind image

@@ -143,7 +143,7 @@ class Fleet:
     # Waiting
 
     def wait_running(self, name: str, replicas: int, site: str, seconds: float = 60) -> list[Body]:
-        """On that site alone, and the hub knows; its pods."""
+        """Just so many pods on that site, all ready, and the hub knows. Other sites are not looked at."""
 
         def look() -> list[Body]:
             pods = self.pods(site, name)

@@ -177,8 +177,7 @@ class Kubelet:
             return False
 
     def _code(self, pod: _Pod) -> int:
-        child = self.processes._children.get(pod.process)
-        code = child.returncode if child else None
+        code = self.processes.exit_code(pod.process)
         return 1 if code is None else code
 
     # What is told of it

@@ -91,6 +91,11 @@ class Processes:
     def alive(self, name: str) -> bool:
         return self.pid(name) is not None
 
+    def exit_code(self, name: str) -> int | None:
+        """With what it ended, negative for a signal; None while it runs, or if this object did not start it."""
+        child = self._children.get(name)
+        return child.poll() if child is not None else None
+
     def check(self, name: str) -> None:
         """Raise with the end of its log unless it is alive."""
         if not self.alive(name):
