@@ -18,6 +18,7 @@ def restricted_connection(main: Connection, cluster: Cluster, namespace: str) ->
 
     async def provide() -> Token:
         body = await cluster.create_token(namespace, SERVICE_ACCOUNT, seconds=TOKEN_SECONDS, audiences=())
-        return Token(body["status"]["token"], valid_for=float(TOKEN_SECONDS))
+        granted = (body.get("spec") or {}).get("expirationSeconds") or TOKEN_SECONDS  # a cluster may give less
+        return Token(body["status"]["token"], valid_for=float(min(TOKEN_SECONDS, granted)))
 
     return Connection(main.server, main.ca_pem, provide)

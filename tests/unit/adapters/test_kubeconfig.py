@@ -56,6 +56,18 @@ async def test_a_token_is_renewed_before_it_expires_and_after_a_refusal() -> Non
     assert [t.value for t in [await connection.token()] if t] == ["t3"]
 
 
+async def test_a_token_that_is_handed_over_again_is_good_for_what_is_left() -> None:
+    async def provide() -> Token:
+        return Token("t", valid_for=600.0)
+
+    connection = Connection("https://h", token_provider=provide)
+    left = [token.valid_for for _ in range(3) if (token := await connection.token()) and token.valid_for]
+    assert len(left) == 3
+    assert 600.0 > left[0] > left[1] > left[2] > 590.0
+    assert Token("t", valid_for=600.0).later(601.0).valid_for == 0.0
+    assert Token("t").later(601.0).valid_for is None
+
+
 @pytest.mark.parametrize(
     ("cluster", "user", "message"),
     [

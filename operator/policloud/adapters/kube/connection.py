@@ -7,7 +7,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -25,6 +25,10 @@ class Token:
 
     value: str
     valid_for: float | None = None
+
+    def later(self, seconds: float) -> Token:
+        """As it is to be handed over so long after."""
+        return self if self.valid_for is None else replace(self, valid_for=max(0.0, self.valid_for - seconds))
 
 
 TokenProvider = Callable[[], Awaitable[Token]]
@@ -64,7 +68,7 @@ class Connection:
         self.proxy = proxy
         self._provider = token_provider
         self._token: Token | None = None
-        self._renew_at = 0.0
+        self._got_at = self._renew_at = 0.0
         self._lock = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -100,8 +104,9 @@ class Connection:
             if self._token is None or time.monotonic() >= self._renew_at:
                 token = await self._provider()
                 life = float("inf") if token.valid_for is None else token.valid_for * _RENEW_AT
-                self._token, self._renew_at = token, time.monotonic() + life
-            return self._token
+                self._token, self._got_at = token, time.monotonic()
+                self._renew_at = self._got_at + life
+            return self._token.later(time.monotonic() - self._got_at)
 
     def invalidate(self) -> None:
         """The server refused the token: fetch another at the next use."""
