@@ -6,6 +6,7 @@ Nothing of ours is imported before a test asks for it, so that unit tests start 
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,16 @@ def _build(wanted: set[str]) -> None:
         import kstatus  # noqa: PLC0415 - see above
 
         kstatus.TOOL.program()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_thread_of_kopf_is_left() -> Iterator[None]:
+    """One that goes on would retry an API server that is gone, and disturb tests that have nothing to do with it."""
+    yield
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("kopf-")]
+    for thread in left:
+        thread.join(10.0)  # a busy machine ends it late
+    assert [thread.name for thread in left if thread.is_alive()] == []
 
 
 @pytest.fixture(scope="session")

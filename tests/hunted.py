@@ -31,11 +31,12 @@ class Gate:
         self.asked: dict[tuple[str, str], int] = {}
         self.offers: dict[tuple[str, str], Body] = {}
         self.local: dict[tuple[str, str, str], Body] = {}
-        self.writes = 0
+        self.changes: Counter[tuple[str, Resource]] = Counter()  # by server, of any kind
         self.checks = 0
         self.failure: DoubleRunError | None = None  # the first: whoever wrote may be dead already
 
     def wrote(self, server: str, resource: Resource, body: Body) -> None:
+        self.changes[server, resource] += 1
         meta = body["metadata"]
         if resource == resources.WORK_OFFER:
             self.offers[meta["namespace"], meta["name"]] = body
@@ -49,13 +50,13 @@ class Gate:
             self.failure = self.failure or error
 
     def deleted(self, server: str, resource: Resource, namespace: str, name: str) -> None:
+        self.changes[server, resource] += 1
         if resource == resources.WORK_OFFER:
             self.offers.pop((namespace, name), None)
         elif resource == resources.SOVEREIGN_WORKLOAD:
             self.local.pop((server, namespace, name), None)
 
     def check(self) -> None:
-        self.writes += 1
         running: Counter[tuple[str, str]] = Counter()
         places: Counter[tuple[str, str]] = Counter()
         for (server, _, _), body in self.local.items():
@@ -79,12 +80,16 @@ class Gate:
 
 
 class GatedCluster:
-    """A Cluster whose writes go through the gate, one at a time over all servers."""
+    """A Cluster whose writes go through the gate, one at a time over all servers.
+
+    Nobody else writes what a lane reads: while nothing of a kind is written, its list is not asked for again.
+    """
 
     def __init__(self, cluster: Cluster, server: str, gate: Gate) -> None:
         self._cluster = cluster
         self._server = server
         self._gate = gate
+        self._listed: dict[tuple[Any, ...], tuple[int, Listing]] = {}
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Body:
         return await self._cluster.get(resource, namespace, name)
@@ -97,9 +102,16 @@ class GatedCluster:
         label_selector: str | None = None,
         field_selector: str | None = None,
     ) -> Listing:
-        return await self._cluster.list(
+        asked = (resource, namespace, label_selector, field_selector)
+        changes = self._gate.changes[self._server, resource]
+        kept = self._listed.get(asked)
+        if kept is not None and kept[0] == changes:
+            return kept[1]
+        listing = await self._cluster.list(
             resource, namespace, label_selector=label_selector, field_selector=field_selector
         )
+        self._listed[asked] = (changes, listing)
+        return listing
 
     async def create(self, resource: Resource, body: Body, *, dry_run: bool = False) -> Body:
         call = self._cluster.create(resource, body, dry_run=dry_run)

@@ -115,7 +115,12 @@ class Lane:
 
     async def until(self, what: str, condition: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
         end = self.clock.monotonic() + seconds
-        while not await condition():
+        seen = -1
+        while True:
+            changes = self.gate.changes.total()
+            if changes != seen and await condition():
+                return
+            seen = changes
             if self.gate.failure is not None:
                 raise self.gate.failure
             if self.clock.monotonic() > end:

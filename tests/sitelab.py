@@ -2,8 +2,6 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +101,6 @@ class Lab:
     def pods(self, namespace: str, workload_: str) -> list[Body]:
         found = self.all(f"/api/v1/namespaces/{namespace}/pods?labelSelector=policloud.io%2Fworkload%3D{workload_}")
         return [p for p in found if "deletionTimestamp" not in p["metadata"] and p["status"]["phase"] == "Running"]
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    """Real processes are waited for by their effects."""
-    deadline, pause = time.monotonic() + seconds, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        pause.wait(0.05)
 
 
 def thing(api: str, kind: str, name: str, namespace: str | None = None, **rest: Any) -> Body:

@@ -35,10 +35,13 @@ class _Backoffs:
     It has no length on purpose: Kopf then does not count down to the last try.
     """
 
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
     def __iter__(self) -> Iterator[float]:
         wait = 0.5
         while True:
-            yield wait * random.uniform(0.75, 1.25)  # noqa: S311 - spreads reconnects
+            yield wait * self._chance.uniform(0.75, 1.25)
             wait = min(_LONGEST_BACKOFF, wait * 2)
 
 
@@ -50,6 +53,7 @@ class KopfWatch:
         self._resources = resources
         self._deliver = deliver
         self._name = name
+        self._chance = random.Random()  # noqa: S311 - spreads restarts
         self._home: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
@@ -94,7 +98,7 @@ class KopfWatch:
             except Exception as e:  # noqa: BLE001 - whatever ended it, it is started again
                 log.warning("Kopf ended (%s: %s) and is started again in %.0f s", type(e).__name__, e, wait)
             self._running = None
-            self._stopping.wait(wait * random.uniform(0.75, 1.25))  # noqa: S311 - spreads restarts
+            self._stopping.wait(wait * self._chance.uniform(0.75, 1.25))
             wait = min(30.0, wait * 2)
 
     async def _operate(self) -> None:
@@ -150,7 +154,7 @@ def settings(name: str) -> kopf.OperatorSettings:
     s.queueing.idle_timeout = 1
     s.networking.request_timeout = 20
     s.networking.connect_timeout = 10
-    backoffs: Iterable[float] = _Backoffs()
+    backoffs: Iterable[float] = _Backoffs(random.Random())  # noqa: S311 - spreads reconnects
     s.networking.error_backoffs = backoffs
     s.scanning.disabled = True
     s.peering.standalone = True

@@ -6,11 +6,12 @@ import json
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from waiting import until
 
 NAMESPACE = "hub-process"
 WORKLOAD = {
@@ -34,16 +35,6 @@ def free_port() -> int:
         s.bind(("127.0.0.1", 0))
         port: int = s.getsockname()[1]
         return port
-
-
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """The first true value of `condition`."""
-    end = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        assert time.monotonic() < end, f"waited {seconds} s in vain"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +62,12 @@ def ready(api_server: Any, name: str) -> dict[str, Any]:
 
 def test_a_workload_without_units_says_so(api_server: Any, hub: subprocess.Popen[bytes]) -> None:
     api_server.kubectl("apply", "-f", "-", input=json.dumps(WORKLOAD))
-    until(lambda: ready(api_server, "app").get("Ready") == ("False", "NoUnitAllowed"))
+    until(lambda: ready(api_server, "app").get("Ready") == ("False", "NoUnitAllowed"), "no unit is allowed")
     assert hub.poll() is None
 
 
 def test_a_local_workload_on_a_hub_alone_is_stalled(api_server: Any, hub: subprocess.Popen[bytes]) -> None:
     body = {**WORKLOAD, "metadata": {"name": "mine", "namespace": NAMESPACE, "labels": {"policloud.io/scope": "local"}}}
     api_server.kubectl("apply", "-f", "-", input=json.dumps(body))
-    until(lambda: ready(api_server, "mine").get("Stalled") == ("True", "NoLocalSite"))
+    until(lambda: ready(api_server, "mine").get("Stalled") == ("True", "NoLocalSite"), "no local site")
     assert hub.poll() is None

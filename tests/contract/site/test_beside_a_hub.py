@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from policloud.testing.controlplane import ControlPlane, apply_crds
-from sitelab import SYSTEM, Lab, SiteThread, thing, until, workload
+from sitelab import SYSTEM, Lab, SiteThread, thing, workload
+from waiting import until
 
 FEDERATED = {"policloud.io/federated": "true", "policloud.io/hub": "policloud-eu"}
 RULES = [

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sitelab import Lab, node, unit, until
+from sitelab import Lab, node, unit
+from waiting import until
 
 BASE = 2_000  # of a unit with one node: other loads and the host
 

@@ -1,6 +1,7 @@
 """EnergySources against a real API server: what is wrong with a meter is a condition, never a crash."""
 
-from sitelab import API, SYSTEM, Lab, node, source, thing, unit, until
+from sitelab import API, SYSTEM, Lab, node, source, thing, unit
+from waiting import until
 
 
 def test_a_missing_trace_file_is_named_and_counts_as_no_power_until_it_appears(lab: Lab) -> None:

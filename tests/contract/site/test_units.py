@@ -1,6 +1,7 @@
 """Units against a real API server, scheduler and controller manager."""
 
-from sitelab import SYSTEM, Lab, node, source, thing, unit, until
+from sitelab import SYSTEM, Lab, node, source, thing, unit
+from waiting import until
 
 
 def test_a_unit_marks_its_nodes_counts_their_gpus_and_follows_them(lab: Lab) -> None:

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from policloud.testing.controlplane import ControlPlane, apply_crds
-from sitelab import Body, Lab, SiteThread, until
+from sitelab import Body, Lab, SiteThread
+from waiting import until
 
 CRD = Path(__file__).parents[2] / "data" / "virtualmachine-crd.yaml"
 MACHINE = {"template": {"spec": {"domain": {"devices": {}, "resources": {"requests": {"memory": "16Gi"}}}}}}

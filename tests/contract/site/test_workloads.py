@@ -1,6 +1,7 @@
 """Workloads become pods on a real scheduler; what is wrong with them becomes a condition."""
 
-from sitelab import Lab, thing, until, workload
+from sitelab import Lab, thing, workload
+from waiting import until
 
 
 def test_an_inference_service_becomes_ready_pods_on_its_unit_with_gpus_injected(lab: Lab) -> None:
