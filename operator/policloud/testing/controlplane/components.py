@@ -35,6 +35,7 @@ CONTROLLERS = (
     "resourcequota-controller",
     "persistentvolume-binder-controller",
     "persistentvolumeclaim-protection-controller",
+    "persistentvolume-protection-controller",
     "ttl-after-finished-controller",
     "clusterrole-aggregation-controller",
     "validatingadmissionpolicy-status-controller",
