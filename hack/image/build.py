@@ -36,6 +36,7 @@ class Recipe:
     base: str
     out: Path
     epoch: str
+    tag: str
 
     @property
     def version(self) -> str:
@@ -43,7 +44,7 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        return f"{REPOSITORY}:{self.version}"
+        return f"{REPOSITORY}:{self.tag or self.version}"
 
     @property
     def archive(self) -> Path:
@@ -124,6 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "image", help="folder of the archive")
     parser.add_argument("--wheel", type=Path, help="a wheel of another version; default: built from this checkout")
+    parser.add_argument("--tag", default="", help="of the image; default: the wheel's version")
     args = parser.parse_args()
     epoch = os.environ.get("SOURCE_DATE_EPOCH") or inputs.EPOCH
     if not re.fullmatch(r"\d{1,10}", epoch):
@@ -131,7 +133,7 @@ def main() -> None:
     base.require_daemon()
     wheel = args.wheel or inputs.wheel(ROOT / "build" / "dist", epoch)
     chosen = base.choose(os.environ.get("IMAGE_BASE", ""), default=base.default_of(ROOT / "Dockerfile"))
-    recipe = Recipe(wheel=wheel.resolve(), base=chosen, out=args.out.resolve(), epoch=epoch)
+    recipe = Recipe(wheel=wheel.resolve(), base=chosen, out=args.out.resolve(), epoch=epoch, tag=args.tag)
     recipe.out.mkdir(parents=True, exist_ok=True)
     build(recipe)
     say(f"{recipe.archive.stat().st_size / 1e6:.0f} MB in {args.out / recipe.archive.name}")

@@ -16,6 +16,7 @@ from e2elab.fleet import Fleet
 from e2elab.releases import ROOT
 
 CLUSTER = os.environ.get("CLUSTER", "local")
+_KIND_SECONDS = 1500  # of one scenario with what it finds to be put right: real images, waits as users have them
 _SECONDS = pytest.StashKey[dict[str, tuple[str, float]]]()
 _STEPS = pytest.StashKey[dict[str, float]]()
 
@@ -52,6 +53,16 @@ def bare(fleet: Fleet) -> Fleet:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Seconds of a scenario: its own, and of what it found to be put right."""
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "smoke: install, join, work in running pods, removal; make e2e SMOKE=1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if CLUSTER == "kind" and "fleet" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(_KIND_SECONDS))
+
+
     report = yield
     if "fleet" in getattr(item, "fixturenames", ()) and call.when in {"setup", "call"}:
         seconds = item.config.stash.setdefault(_SECONDS, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -15,20 +15,20 @@ RELEASES: Mapping[Role, str] = {"hub": "policloud-hub", "site": "policloud-site"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Chart and image of one version of ours. `chart`: role to a folder or a packaged chart."""
+    """Charts and image of one version of ours. `charts`: role to a folder or a packaged chart."""
 
     version: str
     charts: Mapping[Role, Path]
     image: str
+    wheel: Path | None = None  # what the image is built of; None: this checkout
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Under what the hub on this cluster is reached from other clusters; `names` go into its certificate."""
+    """URLs by which the hub on this cluster is reached from other clusters."""
 
     api: str
     identity: str
-    names: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,10 @@ class Cluster(Protocol):
         """Its stdout, as administrator."""
 
     def values(self, role: Role) -> Body:
-        """What the charts have to be told here: image, pull policy, service type, endpoint names."""
+        """What the charts have to be told here: waits, a proxy, the type of the hub's Service."""
+
+    def provide(self, release: Release) -> None:
+        """Pods can start from its image from now on."""
 
     def endpoints(self) -> Endpoints:
         """Of a hub on this cluster."""

@@ -94,6 +94,7 @@ class Fleet:
     def _helm_install(self, cluster: Cluster, role: Role, release: Release, values: Body, *files: Path) -> None:
         repository, _, tag = release.image.rpartition(":")
         image = {"repository": repository, "tag": tag, "pullPolicy": "Never"}
+        cluster.provide(release)
         own = self._folder / f"{cluster.name}.{role}.json"
         own.write_text(json.dumps({"image": image, **values}))
         begin = time.monotonic()

@@ -30,7 +30,8 @@ def made(kind: str, folder: Path) -> Iterator[Fleet]:
     if kind == "kind":
         from e2elab import kindcluster  # noqa: PLC0415 - needs Docker
 
-        with kindcluster.made(folder, SITES) as clusters:
+        servers = {"hub": machines("hub")[:1], **{site: machines(site) for site in SITES}}
+        with kindcluster.made(folder, servers, releases.ours()) as clusters:
             yield _fleet(clusters, folder)
         return
     assert kind == "local", f"CLUSTER={kind}: there are local and kind"

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from e2elab.cluster import NAMESPACE, Body, Cluster, Endpoints, Machine, Role
+from e2elab.cluster import NAMESPACE, Body, Cluster, Endpoints, Machine, Release, Role
 from e2elab.kubelet import Kubelet
 from e2elab.lines import Lines
 from policloud.testing.controlplane import ControlPlane
@@ -64,13 +64,18 @@ class LocalCluster:
         return {"timeScale": self.time_scale, **({"hubProxy": self._proxy} if role == "site" else {})}
 
     def endpoints(self) -> Endpoints:
-        return Endpoints(self._plane.url, f"https://{LOOPBACK}:{self._identity_port}", (LOOPBACK,))
+        return Endpoints(self._plane.url, f"https://{LOOPBACK}:{self._identity_port}")
 
     def pause(self) -> None:
         self._plane.processes.signal("apiserver", signal.SIGSTOP)
 
     def resume(self) -> None:
         self._plane.processes.signal("apiserver", signal.SIGCONT)
+    def provide(self, release: Release) -> None:
+        """Processes start from code that is here: this checkout's, or that of a frozen release."""
+        tag = release.image.rpartition(":")[2]
+        assert release.wheel is None or tag in self._frozen, f"no code of {release.image}; there is {[*self._frozen]}"
+
 
     def cut(self, peer: Cluster) -> None:
         self._lines.cut(self.name, peer.name)

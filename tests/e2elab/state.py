@@ -48,9 +48,9 @@ def until(look: Callable[[], Found], seconds: float, *, what: str, seen: Callabl
         time.sleep(_POLL_SECONDS)
 
 
-def stays(look: Callable[[], object], seconds: float, *, what: str) -> None:
+def stays(look: Callable[[], object], seconds: float, *, what: str, every: float = _POLL_SECONDS) -> None:
     """It holds now and for so long: for what must not happen, there is no event to wait for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert look(), f"did not hold: {what}"
-        time.sleep(_POLL_SECONDS)
+        time.sleep(every)

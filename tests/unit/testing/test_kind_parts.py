@@ -71,7 +71,10 @@ def test_audit_leaves_out_bodies(tmp_path: Path) -> None:
     assert worker == {"role": "worker"}
     assert node["extraMounts"][0]["hostPath"] == str(tmp_path / "audit")
     policy = json.loads((tmp_path / "audit" / "policy.yaml").read_text())
-    assert {rule["level"] for rule in policy["rules"]} == {"Metadata"}
+    *left_out, last = policy["rules"]
+    assert last == {"level": "Metadata"}
+    assert {rule["level"] for rule in left_out} == {"None"}
+    assert not [rule for rule in left_out if not {"users", "userGroups", "nonResourceURLs"} & rule.keys()]
     assert "extraMounts" not in manifest(0, None)["nodes"][0]
 
 

@@ -19,7 +19,7 @@ from policloud.testing.kind.ownership import PREFIX, Owned, own
 from policloud.testing.kind.programs import find_kind
 
 API_PORT = 6443
-_CREATE_SECONDS = 300
+_CREATE_SECONDS = 600
 
 
 class KindCluster:

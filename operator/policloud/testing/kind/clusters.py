@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +26,7 @@ def clusters(folder: Path, wanted: Mapping[str, int], *, audit: bool = False) ->
     find_kind()
     made = {name: KindCluster(name, folder, image, workers=n, audit=audit) for name, n in wanted.items()}
     try:
-        with ThreadPoolExecutor(len(made)) as pool:
+        with ThreadPoolExecutor(min(len(made), os.cpu_count() or 1)) as pool:  # more at once only wait for each other
             for done in [pool.submit(cluster.create) for cluster in made.values()]:
                 done.result()
         yield made

@@ -51,13 +51,18 @@ def complaint() -> str | None:
     return f"no Docker daemon answers. {_HOW}"
 
 
-def have_daemon() -> None:
-    """A daemon that answers; where none does, root on Debian gets one that keeps containers' traffic on the machine."""
+def have_daemon() -> Path | None:
+    """A daemon that answers; where none does, root on Debian gets one that keeps containers' traffic on the machine.
+
+    Returns the file with the pid of one that was started, for who wants to end it; None if one answered.
+    """
     if shutil.which("docker") and _answers():
-        return
+        return None
     if problem := complaint():
         raise KindError(problem)
-    run([find_recipe().folder / "dockerd.sh", cache_folder() / "dockerd"], timeout=300)
+    folder = cache_folder() / "dockerd"
+    run([find_recipe().folder / "dockerd.sh", folder], timeout=300)
+    return folder / "pid"
 
 
 def has_image(name: str) -> bool:

@@ -6,15 +6,36 @@ import json
 from pathlib import Path
 from typing import Any
 
-_AUDIT_FOLDER = "/var/log/policloud-audit"
+AUDIT_FOLDER = "/var/log/policloud-audit"  # in the node of the control plane
 AUDIT_LOG = "audit.log"
 
-# Who did what to which kind, once each request is answered; bodies hold secrets and are left out.
+_CLUSTERS_OWN = {
+    "users": ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy"]
+}
+_LEASES = {"group": "coordination.k8s.io", "resources": ["leases"]}
+_OWN_GROUPS = {"userGroups": ["system:nodes", "system:serviceaccounts:kube-system"]}
+# Who did what to which kind, once each request is answered; bodies hold secrets and are left out. What the cluster's
+# own programs read and renew all the time is left out too: it would be nine lines of ten.
 _POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata"}],
+    "rules": [
+        *({"level": "None", **who, "verbs": ["get", "list", "watch"]} for who in (_CLUSTERS_OWN, _OWN_GROUPS)),
+        *({"level": "None", **who, "resources": [_LEASES]} for who in (_CLUSTERS_OWN, _OWN_GROUPS)),
+        {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*"]},
+        {"level": "Metadata"},
+    ],
+}
+
+
+_KUBEADM = "kubeadm.k8s.io/v1beta4"
+# Of kubeadm's steps. Its own minute is too short where several clusters begin at once on few cores
+_PATIENCE = {
+    "controlPlaneComponentHealthCheck": "6m0s",
+    "kubeletHealthCheck": "6m0s",
+    "kubernetesAPICall": "4m0s",
+    "tlsBootstrap": "6m0s",
 }
 
 
@@ -24,21 +45,25 @@ def manifest(workers: int, audit: Path | None) -> dict[str, Any]:
     if audit is not None:
         audit.mkdir(parents=True, exist_ok=True)
         (audit / "policy.yaml").write_text(json.dumps(_POLICY))
-        first["extraMounts"] = [{"hostPath": str(audit.resolve()), "containerPath": _AUDIT_FOLDER}]
+        first["extraMounts"] = [{"hostPath": str(audit.resolve()), "containerPath": AUDIT_FOLDER}]
         first["kubeadmConfigPatches"] = [json.dumps(_audited())]
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "kubeadmConfigPatches": [
+            json.dumps({"apiVersion": _KUBEADM, "kind": kind, "timeouts": _PATIENCE})
+            for kind in ("InitConfiguration", "JoinConfiguration")
+        ],
         "nodes": [first, *({"role": "worker"} for _ in range(workers))],
     }
 
 
 def _audited() -> dict[str, Any]:
-    arguments = {"audit-policy-file": f"{_AUDIT_FOLDER}/policy.yaml", "audit-log-path": f"{_AUDIT_FOLDER}/{AUDIT_LOG}"}
-    volume = {"name": "audit", "hostPath": _AUDIT_FOLDER, "mountPath": _AUDIT_FOLDER, "pathType": "Directory"}
+    arguments = {"audit-policy-file": f"{AUDIT_FOLDER}/policy.yaml", "audit-log-path": f"{AUDIT_FOLDER}/{AUDIT_LOG}"}
+    volume = {"name": "audit", "hostPath": AUDIT_FOLDER, "mountPath": AUDIT_FOLDER, "pathType": "Directory"}
     return {
         "kind": "ClusterConfiguration",
-        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "apiVersion": _KUBEADM,
         "apiServer": {
             "extraArgs": [{"name": name, "value": value} for name, value in arguments.items()],
             "extraVolumes": [volume],

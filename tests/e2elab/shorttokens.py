@@ -1,0 +1,70 @@
+"""Tokens that our processes ask for end early, as on a cluster whose administrators limit them; and who used which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from e2elab.cluster import Body, Cluster
+from e2elab.objects import stream
+
+SECONDS = 600  # no API server grants less
+_NAME = "tokens-end-early"
+_ACCOUNTS = ("system:serviceaccount:policloud-system:policloud-federated", "system:serviceaccount:site-")
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
+_UNAUTHORIZED = 401
+
+
+def impose(cluster: Cluster) -> None:
+    """On every token that is not a pod's own: those are the kubelet's business."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["serviceaccounts/token"]}
+    shorten = f'[JSONPatch{{op: "add", path: "/spec/expirationSeconds", value: {SECONDS}}}]'
+    spec = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": [rule]},
+        "matchConditions": [{"name": "not-of-a-pod", "expression": "!has(object.spec.boundObjectRef)"}],
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": shorten}}],
+    }
+    group = "admissionregistration.k8s.io/v1"
+    policy = {"apiVersion": group, "kind": "MutatingAdmissionPolicy", "metadata": {"name": _NAME}, "spec": spec}
+    binding = {**policy, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": _NAME}}
+    cluster.kubectl("apply", "-f", "-", input=stream(policy, binding))
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """When a token was presented first and last, to the API server that issued it."""
+
+    account: str
+    first: datetime
+    last: datetime
+
+    @property
+    def seconds(self) -> float:
+        return (self.last - self.first).total_seconds()
+
+
+def uses(log: Iterable[Body]) -> dict[str, Use]:
+    """By the token's own ID. Of the tokens that sites get from their hub, and their second identity at home."""
+    found: dict[str, Use] = {}
+    for event in log:
+        user = event.get("user") or {}
+        account = user.get("username", "")
+        if account.startswith(_ACCOUNTS):
+            at = datetime.fromisoformat(event["requestReceivedTimestamp"])
+            for credential in (user.get("extra") or {}).get(_CREDENTIAL, ()):
+                known = found.get(credential, Use(account, at, at))
+                found[credential] = Use(account, min(known.first, at), max(known.last, at))
+    return found
+
+
+def refusals(log: Iterable[Body], since: datetime) -> list[Body]:
+    """Requests of whoever came with a token that was no longer good, or none."""
+    return [
+        event
+        for event in log
+        if (event.get("responseStatus") or {}).get("code") == _UNAUTHORIZED
+        and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
+    ]
