@@ -50,9 +50,6 @@ def bare(fleet: Fleet) -> Fleet:
     return fleet
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Seconds of a scenario: its own, and of what it found to be put right."""
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "smoke: install, join, work in running pods, removal; make e2e SMOKE=1")
 
@@ -63,6 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(_KIND_SECONDS))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Seconds of a scenario: its own, and of what it found to be put right."""
     report = yield
     if "fleet" in getattr(item, "fixturenames", ()) and call.when in {"setup", "call"}:
         seconds = item.config.stash.setdefault(_SECONDS, {})

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from kindlab import operator_image
+from e2elab import images, releases
 from policloud import __version__
 from policloud.testing.contained import PYTHON, contained, described, once
 from policloud.testing.controlplane import ControlPlane
@@ -28,7 +28,9 @@ MOST_RESIDENT_MB = 150
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    return operator_image()
+    ours = releases.ours()
+    images.make(ours)
+    return ours.image
 
 
 def test_it_is_small_and_runs_as_nobody(image: str) -> None:

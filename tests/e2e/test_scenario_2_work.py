@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from e2elab import objects
 from e2elab.cluster import NAMESPACE, Body
 from e2elab.fleet import Fleet
@@ -15,6 +17,7 @@ def _uids(pods: list[Body]) -> set[str]:
     return {pod["metadata"]["uid"] for pod in pods}
 
 
+@pytest.mark.smoke
 def test_a_workload_runs_and_its_pods_have_logs(federation: Fleet) -> None:
     federation.submit("sky", 2, at=["cannes"])
     pods = federation.wait_running("sky", 2, "cannes")

@@ -92,9 +92,9 @@ class Fleet:
         return sorted(release["name"] for release in releases)
 
     def _helm_install(self, cluster: Cluster, role: Role, release: Release, values: Body, *files: Path) -> None:
+        cluster.provide(release)
         repository, _, tag = release.image.rpartition(":")
         image = {"repository": repository, "tag": tag, "pullPolicy": "Never"}
-        cluster.provide(release)
         own = self._folder / f"{cluster.name}.{role}.json"
         own.write_text(json.dumps({"image": image, **values}))
         begin = time.monotonic()

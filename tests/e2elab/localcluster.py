@@ -63,6 +63,11 @@ class LocalCluster:
     def values(self, role: Role) -> Body:
         return {"timeScale": self.time_scale, **({"hubProxy": self._proxy} if role == "site" else {})}
 
+    def provide(self, release: Release) -> None:
+        """Processes start from code that is here: this checkout's, or that of a frozen release."""
+        tag = release.image.rpartition(":")[2]
+        assert release.wheel is None or tag in self._frozen, f"no code of {release.image}; there is {[*self._frozen]}"
+
     def endpoints(self) -> Endpoints:
         return Endpoints(self._plane.url, f"https://{LOOPBACK}:{self._identity_port}")
 
@@ -71,11 +76,6 @@ class LocalCluster:
 
     def resume(self) -> None:
         self._plane.processes.signal("apiserver", signal.SIGCONT)
-    def provide(self, release: Release) -> None:
-        """Processes start from code that is here: this checkout's, or that of a frozen release."""
-        tag = release.image.rpartition(":")[2]
-        assert release.wheel is None or tag in self._frozen, f"no code of {release.image}; there is {[*self._frozen]}"
-
 
     def cut(self, peer: Cluster) -> None:
         self._lines.cut(self.name, peer.name)

@@ -24,7 +24,7 @@ def ours() -> Release:
 def frozen() -> Release:
     """As it was released: packaged charts and the wheel, kept beside the scenarios."""
     charts = {role: FIXTURES / f"policloud-{role}-{FROZEN}.tgz" for role in ("hub", "site")}
-    return Release(FROZEN, charts, f"{REPOSITORY}:{FROZEN}-frozen", frozen_wheel())
+    return Release(FROZEN, charts, f"{REPOSITORY}:{FROZEN}-frozen")
 
 
 def frozen_wheel() -> Path:
@@ -37,15 +37,4 @@ def unpacked(folder: Path) -> dict[str, Path]:
     target = folder / f"policloud-{FROZEN}"
     with zipfile.ZipFile(frozen_wheel()) as archive:
         archive.extractall(target)
-def definitions(release: Release) -> dict[str, Body]:
-    """The CRDs that it was made with, by name: of its wheel, or of this checkout."""
-    if release.wheel is None:
-        texts = [path.read_text() for path in sorted((ROOT / "crds").glob("*.yaml"))]
-    else:
-        with zipfile.ZipFile(release.wheel) as archive:
-            names = [name for name in archive.namelist() if name.startswith("policloud/crds/")]
-            texts = [archive.read(name).decode() for name in names]
-    return {body["metadata"]["name"]: body for body in map(yaml.safe_load, texts)}
-
-
     return {frozen().image.rpartition(":")[2]: target}
