@@ -24,7 +24,7 @@ def ours() -> Release:
 def frozen() -> Release:
     """As it was released: packaged charts and the wheel, kept beside the scenarios."""
     charts = {role: FIXTURES / f"policloud-{role}-{FROZEN}.tgz" for role in ("hub", "site")}
-    return Release(FROZEN, charts, f"{REPOSITORY}:{FROZEN}-frozen")
+    return Release(FROZEN, charts, f"{REPOSITORY}:{FROZEN}-frozen", frozen_wheel())
 
 
 def frozen_wheel() -> Path:
