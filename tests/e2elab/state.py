@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,6 +11,8 @@ from typing import TypeVar
 from e2elab.cluster import NAMESPACE, Body, Cluster
 
 _POLL_SECONDS = 0.2
+# On kind, waits are those that users have, and five nodes share the cores: longer before it is called a failure
+_PATIENCE = {"kind": 3.0}.get(os.environ.get("CLUSTER", ""), 1.0)
 Found = TypeVar("Found")
 
 
@@ -36,7 +39,11 @@ def is_true(body: Body | None, type_: str) -> bool:
 
 
 def until(look: Callable[[], Found], seconds: float, *, what: str, seen: Callable[[], object] | None = None) -> Found:
-    """What `look` finds once that is true. AssertionError says `what` was waited for, and what was `seen` instead."""
+    """What `look` finds once that is true. AssertionError says `what` was waited for, and what was `seen` instead.
+
+    `seconds` are those of a cluster of processes; on kind it waits longer.
+    """
+    seconds *= _PATIENCE
     end = time.monotonic() + seconds
     while True:
         found = look()
