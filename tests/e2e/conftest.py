@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from e2elab import fleets
+from e2elab import fleets, inventory
 from e2elab.fleet import Fleet
 from e2elab.releases import ROOT
 
@@ -21,11 +21,14 @@ _SECONDS = pytest.StashKey[dict[str, tuple[str, float]]]()
 _STEPS = pytest.StashKey[dict[str, float]]()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """Three clusters with GPU servers, on which nothing of ours is installed yet."""
     with fleets.made(CLUSTER, tmp_path_factory.mktemp("e2e")) as fleet:
         request.config.stash[_STEPS] = fleet.steps
+        with ThreadPoolExecutor(3) as pool:
+            found = pool.map(inventory.settled, fleet.clusters)
+        fleet.as_made = dict(zip((c.name for c in fleet.clusters), found, strict=True))
         yield fleet
 
 

@@ -10,7 +10,7 @@ from e2elab import objects
 from e2elab.cluster import NAMESPACE, Body
 from e2elab.fleet import Fleet
 from e2elab.objects import TENANT, WORDS, unit_name
-from e2elab.state import condition, is_true, listed, until
+from e2elab.state import condition, get, is_true, listed, until
 
 
 def _uids(pods: list[Body]) -> set[str]:
@@ -51,10 +51,16 @@ def test_a_drained_node_gives_its_work_to_the_other(federation: Fleet) -> None:
 
 
 def test_a_withdrawn_unit_lets_its_work_go_elsewhere(federation: Fleet) -> None:
-    """Its owner deletes it: drained by the work's notice, then its nodes lose their marks, then it is gone."""
+    """Its owner deletes it: drained by the work's notice, then its nodes lose their marks, then it is gone.
+
+    The owner's own work there leaves it likewise.
+    """
     federation.submit("sky", 2, at=["malaga"])
-    federation.wait_running("sky", 2, "malaga")
     site = federation.sites["malaga"]
+    own = objects.local(objects.workload("kiosk", 1, at=["malaga"], image=federation.ours.image))
+    site.kubectl("apply", "-f", "-", input=objects.stream(objects.namespace(TENANT), own))
+    federation.wait_running("sky", 2, "malaga")
+    until(lambda: is_true(get(site, "swl", "kiosk", TENANT), "Ready"), 60, what="the owner's own work runs")
     site.kubectl("delete", "pcu", unit_name("malaga"), "-n", NAMESPACE, "--timeout=120s")
     try:
         assert federation.pods("malaga") == []
@@ -70,12 +76,13 @@ def test_a_withdrawn_unit_lets_its_work_go_elsewhere(federation: Fleet) -> None:
         federation.hub.kubectl("patch", "swl", "sky", "-n", TENANT, "--type=merge", "-p", json.dumps(law))
         federation.wait_running("sky", 2, "cannes")
     finally:
+        site.kubectl("delete", "swl", "kiosk", "-n", TENANT, "--timeout=60s")
         federation.furnish("malaga")
         federation.wait_joined("malaga")
 
 
 def test_withdrawn_consent_ends_that_tenants_work_there(federation: Fleet) -> None:
-    """Within the notice, with the reason; it is offered where it is still admitted."""
+    """Within the notice, with the reason; it is offered where it is still admitted. New consent holds for new work."""
     federation.submit("sky", 2, at=["cannes", "malaga"])
     federation.submit("tide", 1, at=["malaga"])
     federation.wait_running("tide", 1, "malaga")
@@ -94,4 +101,5 @@ def test_withdrawn_consent_ends_that_tenants_work_there(federation: Fleet) -> No
         until(refused, 60, what="tide is told why", seen=lambda: federation.told("tide"))
     finally:
         site.kubectl("apply", "-f", "-", input=objects.stream(objects.mandate()))
-    until(lambda: is_true(federation.workload("tide"), "Ready"), 90, what="admitted again, tide runs")
+    federation.submit("dawn", 1, at=["malaga"])
+    federation.wait_running("dawn", 1, "malaga")

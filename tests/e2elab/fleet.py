@@ -13,6 +13,7 @@ from typing import Any
 import bodies
 from e2elab import objects
 from e2elab.cluster import NAMESPACE, RELEASES, Body, Cluster, Release, Role
+from e2elab.inventory import Inventory
 from e2elab.objects import TENANT, stream, unit_name
 from e2elab.state import condition, get, is_true, listed, until
 from policloud.testing.helm import HelmError, helm
@@ -22,7 +23,7 @@ CRD_OWNER = "policloud.io"
 
 
 class Fleet:
-    """`steps`: seconds of what a user waits for, for the report."""
+    """`steps`: seconds of what a user waits for, for the report. `as_made`: each cluster, before anything of ours."""
 
     def __init__(
         self, hub: Cluster, sites: Mapping[str, Cluster], folder: Path, ours: Release, frozen: Release
@@ -30,6 +31,7 @@ class Fleet:
         self.hub, self.sites, self._folder = hub, dict(sites), folder
         self.ours, self.frozen = ours, frozen
         self.steps: dict[str, float] = {}
+        self.as_made: dict[str, Inventory] = {}
 
     @property
     def clusters(self) -> list[Cluster]:
@@ -141,17 +143,23 @@ class Fleet:
             and pod["status"].get("phase") in {"Pending", "Running"}
         ]
 
+    def everywhere(self, name: str) -> dict[str, list[Body]]:
+        """As `pods`, by site, of those that have some."""
+        found = {site: self.pods(site, name) for site in self.sites}
+        return {site: pods for site, pods in found.items() if pods}
+
     # Waiting
 
-    def wait_running(self, name: str, replicas: int, site: str, seconds: float = 60) -> list[Body]:
-        """Just so many pods on that site, all ready, and the hub knows. Other sites are not looked at."""
+    def wait_running(self, name: str, replicas: int, site: str = "", seconds: float = 60) -> list[Body]:
+        """Just so many pods on that site, or on all together, all ready, and the hub knows."""
 
         def look() -> list[Body]:
-            pods = self.pods(site, name)
+            pods = self.pods(site, name) if site else [pod for found in self.everywhere(name).values() for pod in found]
             ready = [pod for pod in pods if is_true(pod, "Ready")]
             return pods if len(ready) == len(pods) == replicas and self.ready(name, replicas) else []
 
-        return until(look, seconds, what=f"{name} runs {replicas} times at {site}", seen=lambda: self.told(name))
+        where = f"at {site}" if site else "on all sites together"
+        return until(look, seconds, what=f"{name} runs {replicas} times {where}", seen=lambda: self.told(name))
 
     def ready(self, name: str, replicas: int) -> bool:
         found = self.workload(name) or {}

@@ -13,7 +13,7 @@ from e2elab.fleet import Fleet
 from e2elab.lines import Lines
 from e2elab.localcluster import LocalCluster
 from e2elab.objects import TENANT, unit_name
-from e2elab.state import get, listed, until
+from e2elab.state import listed
 
 SITES = ("cannes", "malaga")
 _GPUS, _SERVERS = 8, 2
@@ -63,12 +63,16 @@ def joined(fleet: Fleet) -> None:
     """Install, invite and furnish whatever is not; return when the hub hears every site and may place work there."""
     if "policloud-hub" not in fleet.installed(fleet.hub):
         fleet.install_hub()
-    for site, cluster in fleet.sites.items():
+
+    def complete(site: str) -> None:
+        cluster = fleet.sites[site]
         if "policloud-site" not in fleet.installed(cluster):
             fleet.install_site(cluster, fleet.invite(site))
             fleet.furnish(site)
-    for site in fleet.sites:
         fleet.wait_joined(site)
+
+    with ThreadPoolExecutor(len(fleet.sites)) as pool:
+        list(pool.map(complete, fleet.sites))
 
 
 def strip(cluster: Cluster) -> None:
@@ -77,7 +81,7 @@ def strip(cluster: Cluster) -> None:
         Fleet.force_uninstall(cluster, release)
     _unmark(cluster)
     names = [n["metadata"]["name"] for n in listed(cluster, "namespaces")]
-    ours = [n for n in names if n in {NAMESPACE, TENANT} or n.startswith(("site-", "policloud-"))]
+    ours = [n for n in names if n in {NAMESPACE, TENANT} or n.startswith(("site-", "policloud-", "fed-"))]
     definitions = [d["metadata"]["name"] for d in listed(cluster, "crd")]
     policloud = [d for d in definitions if d.endswith(".policloud.io")]
     for definition in policloud:
@@ -86,11 +90,12 @@ def strip(cluster: Cluster) -> None:
             if meta.get("finalizers"):
                 patch = '{"metadata":{"finalizers":null}}'
                 cluster.kubectl("patch", definition, meta["name"], "-n", meta["namespace"], "--type=merge", "-p", patch)
+    if ours:
+        cluster.kubectl("delete", "namespace", *ours, "--wait=false")  # takes 5 s, whatever is in it
     if policloud:
         cluster.kubectl("delete", "crd", *policloud, "--timeout=60s")
     if ours:
-        cluster.kubectl("delete", "namespace", *ours, "--timeout=90s")
-    until(lambda: not get(cluster, "namespace", NAMESPACE, ""), 60, what=f"{cluster.name} has no {NAMESPACE}")
+        cluster.kubectl("wait", "namespace", *ours, "--for=delete", "--timeout=90s")
 
 
 def _unmark(cluster: Cluster) -> None:

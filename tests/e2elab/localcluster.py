@@ -12,6 +12,7 @@ from pathlib import Path
 from e2elab.cluster import NAMESPACE, Body, Cluster, Endpoints, Machine, Release, Role
 from e2elab.kubelet import Kubelet
 from e2elab.lines import Lines
+from e2elab.objects import STORAGE_CLASS
 from policloud.testing.controlplane import ControlPlane
 from policloud.testing.controlplane.ports import LOOPBACK, free_port
 
@@ -23,6 +24,12 @@ _ARGUMENTS = {
     "kwok": ["--manage-all-nodes=false", "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake"],
 }
 _TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+_STORAGE = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": STORAGE_CLASS},
+    "provisioner": "simulated.policloud.io",  # kwok's stages make its volumes
+}
 
 
 class LocalCluster:
@@ -48,6 +55,7 @@ class LocalCluster:
         self._kubelet.start()
         for machine in machines:
             self._plane.api.request("POST", "/api/v1/nodes", _node(machine))
+        self._plane.api.request("POST", "/apis/storage.k8s.io/v1/storageclasses", _STORAGE)
         kubelet = self._kubelet
         identity = f"{LOOPBACK}:{self._identity_port}"
         self._lines.reach(self._plane.url.removeprefix("https://"), self.name, lambda: self._host(self._plane.url))

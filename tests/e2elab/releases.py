@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
-from e2elab.cluster import Release
+import yaml
+
+from e2elab.cluster import Body, Release
+from policloud import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "e2e" / "fixtures"
@@ -16,9 +18,12 @@ FROZEN = "0.1.0"
 
 def ours() -> Release:
     """What this checkout makes."""
-    found = version("policloud-operator")
     charts = ROOT / "charts"
-    return Release(found, {"hub": charts / "policloud-hub", "site": charts / "policloud-site"}, f"{REPOSITORY}:{found}")
+    return Release(
+        __version__,
+        {"hub": charts / "policloud-hub", "site": charts / "policloud-site"},
+        f"{REPOSITORY}:{__version__}",
+    )
 
 
 def frozen() -> Release:
@@ -30,6 +35,17 @@ def frozen() -> Release:
 def frozen_wheel() -> Path:
     (wheel,) = FIXTURES.glob(f"policloud_operator-{FROZEN}-*.whl")
     return wheel
+
+
+def definitions(release: Release) -> dict[str, Body]:
+    """The CRDs that it was made with, by name: of its wheel, or of this checkout."""
+    if release.wheel is None:
+        texts = [path.read_text() for path in sorted((ROOT / "crds").glob("*.yaml"))]
+    else:
+        with zipfile.ZipFile(release.wheel) as archive:
+            names = [name for name in archive.namelist() if name.startswith("policloud/crds/")]
+            texts = [archive.read(name).decode() for name in names]
+    return {body["metadata"]["name"]: body for body in map(yaml.safe_load, texts)}
 
 
 def unpacked(folder: Path) -> dict[str, Path]:

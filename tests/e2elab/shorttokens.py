@@ -17,14 +17,17 @@ _UNAUTHORIZED = 401
 
 
 def impose(cluster: Cluster) -> None:
-    """On every token that is not a pod's own: those are the kubelet's business."""
+    """On every token but those of the cluster's own programs, and pods' own, which are the kubelet's business."""
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["serviceaccounts/token"]}
     shorten = f'[JSONPatch{{op: "add", path: "/spec/expirationSeconds", value: {SECONDS}}}]'
     spec = {
         "failurePolicy": "Fail",
         "reinvocationPolicy": "Never",
         "matchConstraints": {"resourceRules": [rule]},
-        "matchConditions": [{"name": "not-of-a-pod", "expression": "!has(object.spec.boundObjectRef)"}],
+        "matchConditions": [
+            {"name": "not-of-a-pod", "expression": "!has(object.spec.boundObjectRef)"},
+            {"name": "not-of-the-cluster", "expression": 'request.namespace != "kube-system"'},
+        ],
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": shorten}}],
     }
     group = "admissionregistration.k8s.io/v1"

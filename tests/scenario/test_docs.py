@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from pages import ROOT, runnable
+
 TUTORIAL = ROOT / "docs" / "tutorials" / "first-federation.md"
-
-
-def runnable(page: Path) -> list[str]:
-    """Commands of the blocks marked `console runnable`, in order."""
-    blocks = re.findall(r"```console runnable\n(.*?)```", page.read_text(), re.DOTALL)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
 def test_the_commands_of_the_tutorial_work(make_federation: Callable[..., Any], tmp_path: Path) -> None:
