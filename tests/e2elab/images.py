@@ -20,7 +20,8 @@ def make(release: Release) -> Path:
     with _ONE_AT_A_TIME:
         if release.image in _made:
             return _made[release.image]
-        command, folder = [sys.executable, ROOT / "hack" / "image" / "build.py"], ROOT / "build" / "image"
+        folder = ROOT / "build" / "image"
+        command: list[str | Path] = [sys.executable, ROOT / "hack" / "image" / "build.py"]
         if release.wheel is not None:
             tag = release.image.rpartition(":")[2]
             folder /= tag
