@@ -1,3 +1,3 @@
 """policloud: an operator for sovereign micro-clouds, alone or in a federation."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
