@@ -69,6 +69,22 @@ async def test_a_token_that_is_handed_over_again_is_good_for_what_is_left() -> N
 
 
 @pytest.mark.parametrize(
+    ("environment", "server"),
+    [
+        ({"KUBERNETES_SERVICE_HOST": "10.43.0.1", "KUBERNETES_SERVICE_PORT": "443"}, "https://10.43.0.1:443"),
+        ({"KUBERNETES_SERVICE_HOST": "10.43.0.1", "KUBERNETES_SERVICE_PORT_HTTPS": "6443"}, "https://10.43.0.1:6443"),
+        ({"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}, "https://[fd00::1]:443"),
+        ({}, "https://kubernetes.default.svc:443"),
+    ],
+)
+def test_a_pod_needs_no_dns_to_reach_its_api_server(tmp_path: Path, environment: dict[str, str], server: str) -> None:
+    for name, text in {"token": "t", "ca.crt": "CA", "namespace": "policloud-system\n"}.items():
+        (tmp_path / name).write_text(text)
+    connection = Connection.in_cluster(tmp_path, environment=environment)
+    assert (connection.server, connection.namespace) == (server, "policloud-system")
+
+
+@pytest.mark.parametrize(
     ("cluster", "user", "message"),
     [
         ({"insecure-skip-tls-verify": True}, {}, "skips TLS verification; give its certificate-authority-data"),

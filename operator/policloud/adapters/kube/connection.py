@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,15 +83,20 @@ class Connection:
         return kubeconfig.load(Path(path), context)
 
     @classmethod
-    def in_cluster(cls, directory: Path = _SERVICE_ACCOUNT, *, host: str = "kubernetes.default.svc") -> Connection:
-        """The pod's own service account; its token is read again every minute, as the kubelet renews it."""
+    def in_cluster(
+        cls, directory: Path = _SERVICE_ACCOUNT, *, environment: Mapping[str, str] = os.environ
+    ) -> Connection:
+        """The pod's own service account; its token is read again every minute, as the kubelet renews it.
+
+        The API server by the address that the kubelet tells every container, so that no DNS has to answer.
+        """
         token_file = directory / "token"
         if not token_file.is_file():
             raise ConnectionConfigError(
                 f"not running in a pod with a service account ({token_file} is missing); give --kubeconfig FILE"
             )
         return cls(
-            f"https://{host}",
+            f"https://{_api_server(environment)}",
             (directory / "ca.crt").read_text(),
             token_from_file(token_file),
             namespace=(directory / "namespace").read_text().strip(),
@@ -122,6 +128,13 @@ class Connection:
                 pair.flush()
                 context.load_cert_chain(pair.name)
         return context
+
+
+def _api_server(environment: Mapping[str, str]) -> str:
+    """HOST:PORT; the name of the Service where nothing else is told."""
+    host = environment.get("KUBERNETES_SERVICE_HOST") or "kubernetes.default.svc"
+    port = environment.get("KUBERNETES_SERVICE_PORT_HTTPS") or environment.get("KUBERNETES_SERVICE_PORT") or "443"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def token_from_file(path: Path) -> TokenProvider:

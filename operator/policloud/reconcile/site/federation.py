@@ -90,12 +90,17 @@ def promises(journal: Journal) -> list[Promise]:
 
 
 def held_entries(journal: Journal, unit: str) -> list[Body]:
-    """`status.held` of a unit: what it holds for hubs, acceptances on their way included."""
+    """`status.held` of a unit: what it holds for hubs, acceptances on their way included; one entry a workload.
+
+    A workload deleted and made anew under its name may still be leaving: of the two the one that stays is told.
+    """
+    newest: dict[tuple[str, str, str], Held] = {}
+    for held in sorted(journal.all(), key=_age):
+        if held.offer.unit == unit and held.reserved.replicas:
+            newest[held.offer.hub, held.offer.workload.namespace, held.offer.workload.name] = held
     entries = []
-    for held in sorted(journal.all(), key=lambda h: h.offer.offer_name):
+    for held in sorted(newest.values(), key=lambda h: h.offer.offer_name):
         keep = held.reserved
-        if held.offer.unit != unit or not keep.replicas:
-            continue
         acceptance = held.acceptance or (held.pledge.acceptance if held.pledge else "")
         entries.append(
             {
@@ -111,3 +116,8 @@ def held_entries(journal: Journal, unit: str) -> list[Body]:
             }
         )
     return entries[:512]
+
+
+def _age(held: Held) -> tuple[int, int]:
+    """Greater is younger: sequences of one hub grow within an epoch."""
+    return held.epoch, max(held.sequence, held.pledge.sequence if held.pledge else 0)
