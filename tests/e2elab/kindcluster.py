@@ -20,6 +20,9 @@ _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 # The kubelet stands still with it: it would find the API server dead, and start another
 _API_SERVER = ("kubelet", "kube-apiserver")
 
+# Where every node is a GPU server, and a site keeps those for its work, DNS has to be let onto them
+_ANYWHERE = {"spec": {"replicas": 1, "template": {"spec": {"tolerations": [{"operator": "Exists"}]}}}}
+
 
 @contextlib.contextmanager
 def made(folder: Path, machines: Mapping[str, Sequence[Machine]], release: Release) -> Iterator[dict[str, Cluster]]:
@@ -56,9 +59,11 @@ class KindCluster:
         names = self._nodes.nodes()
         if len(names) > 1:
             self.kubectl("taint", "node", self._nodes.control_plane, f"{_CONTROL_PLANE}:NoSchedule-")
+        self.kubectl("patch", "deployment", "coredns", "-n", "kube-system", "--type=merge", "-p", json.dumps(_ANYWHERE))
         for name, machine in zip(names, machines, strict=True):
             self._nodes.advertise_gpus(machine.gpus, node=name, labels=machine.labels)
         shorttokens.impose(self)
+        self.kubectl("rollout", "status", "deployment/coredns", "-n", "kube-system", "--timeout=150s")
 
     def provide(self, release: Release) -> None:
         if release.image not in self._provided:
