@@ -40,6 +40,7 @@ UNSEEN: Mapping[tuple[str, str, str], str] = {
     ("", "update", "sovereignworkloads/finalizers"): "asked for by admission when a child names an owner it blocks",
     ("", "create", "subjectaccessreviews"): "only when Prometheus scrapes metrics with a token",
     ("", "patch", "events"): "an event that is told again becomes a series half a minute later",
+    ("policloud-federated", "delete", "deployments"): "of a unit that somebody tore away with its finalizer",
     ("policloud-hub", "get", "sovereignworkloads"): "read afresh after a conflict with another writer",
     ("policloud-hub", "get", "workoffers"): "read afresh after a conflict with another writer",
     ("policloud-site-member", "get", "workoffers"): "read afresh after a conflict with another writer",

@@ -64,9 +64,13 @@ def test_a_membership_by_manifest_is_let_in_and_sent_away(federation: Fleet) -> 
 def test_helm_test_finds_an_installation_that_works(federation: Fleet) -> None:
     installed: list[tuple[Cluster, Role]] = [(federation.hub, "hub")]
     installed += [(cluster, "site") for cluster in federation.sites.values()]
-    for cluster, role in installed:
-        assert "Succeeded" in federation.helm_test(cluster, role)
-        said = cluster.kubectl("logs", "-n", NAMESPACE, f"job/policloud-{role}-verify")
-        for check in ("Readiness", "Kubernetes version", "Placement"):
-            assert check in said
-        assert "✗" not in said
+    with ThreadPoolExecutor(len(installed)) as pool:
+        list(pool.map(lambda one: _verified(federation, *one), installed))
+
+
+def _verified(fleet: Fleet, cluster: Cluster, role: Role) -> None:
+    assert "Succeeded" in fleet.helm_test(cluster, role)
+    said = cluster.kubectl("logs", "-n", NAMESPACE, f"job/policloud-{role}-verify")
+    for check in ("Readiness", "Kubernetes version", "Placement"):
+        assert check in said
+    assert "✗" not in said

@@ -13,7 +13,7 @@ from e2elab.fleet import Fleet
 from e2elab.objects import TENANT
 from e2elab.state import get, listed, until
 
-_KINDS = ("deployments", "services", "networkpolicies", "persistentvolumeclaims", "jobs")
+_KINDS = ("Deployment", "Job", "NetworkPolicy", "PersistentVolumeClaim", "Service")
 
 
 @pytest.mark.parametrize("whose", ["the tenant's", "the owner's"])
@@ -26,34 +26,33 @@ def test_children_come_change_and_go_with_their_workload(federation: Fleet, whos
     desk = made_by(objects.service("desk", at=["cannes"], image=image))
     sums = made_by(objects.batch("sums", at=["cannes"], image=image))
     there.kubectl("apply", "-f", "-", input=objects.stream(objects.namespace(TENANT), desk, sums))
-    everything = dict.fromkeys(_KINDS, 1)
-    until(lambda: _count(site) == everything, 60, what="all children are there", seen=lambda: _count(site))
-    (job,) = _children(site, "jobs")
+    until(lambda: [*_children(site)] == [*_KINDS], 60, what="all children are there", seen=lambda: _children(site))
+    (job,) = _children(site)["Job"]
 
     _edit(there, "desk", {"inference": {"port": None}, "sovereignty": {"egress": {"policy": "Allow"}}})
     _edit(there, "sums", {"batch": {"template": {"metadata": {"labels": {"edition": "second"}}}}})
-    fewer = everything | {"services": 0, "networkpolicies": 0}
-    until(
-        lambda: _count(site) == fewer and _children(site, "jobs") != [job],
-        60,
-        what="Service and NetworkPolicy are gone, and another Job has taken over",
-        seen=lambda: (_count(site), _children(site, "jobs")),
-    )
+
+    def changed() -> bool:
+        found = _children(site)
+        return [*found] == ["Deployment", "Job", "PersistentVolumeClaim"] and job not in found["Job"]
+
+    what = "Service and NetworkPolicy are gone, and another Job has taken over"
+    until(changed, 60, what=what, seen=lambda: _children(site))
     there.kubectl("delete", "swl", "desk", "sums", "-n", TENANT, "--timeout=60s")
-    data = dict.fromkeys(_KINDS, 0) | {"persistentvolumeclaims": 1}
-    until(lambda: _count(site) == data, 60, what="all is gone but the data", seen=lambda: _count(site))
+    only_data = ["PersistentVolumeClaim"]
+    until(lambda: [*_children(site)] == only_data, 60, what="only data is left", seen=lambda: _children(site))
     (claim,) = listed(site, "persistentvolumeclaims", "-l", "policloud.io/workload")
     meta, volume = claim["metadata"], claim["spec"]["volumeName"]
     site.kubectl("delete", "pvc", meta["name"], "-n", meta["namespace"], "--timeout=60s")
     site.kubectl("delete", "pv", volume, "--ignore-not-found", "--timeout=60s")
 
 
-def _children(site: Cluster, kind: str) -> list[str]:
-    return [body["metadata"]["uid"] for body in listed(site, kind, "-l", "policloud.io/workload")]
-
-
-def _count(site: Cluster) -> dict[str, int]:
-    return {kind: len(_children(site, kind)) for kind in _KINDS}
+def _children(site: Cluster) -> dict[str, list[str]]:
+    """UIDs by kind, kinds in alphabetical order."""
+    uids: dict[str, list[str]] = {}
+    for body in listed(site, ",".join(_KINDS), "-l", "policloud.io/workload"):
+        uids.setdefault(body["kind"], []).append(body["metadata"]["uid"])
+    return dict(sorted(uids.items()))
 
 
 def _edit(there: Cluster, name: str, spec: Body) -> None:

@@ -99,9 +99,11 @@ def strip(cluster: Cluster) -> None:
 
 
 def _unmark(cluster: Cluster) -> None:
-    """Labels and taints that a site had put on its nodes."""
+    """Labels and taints that a site had put on its nodes, and its note of them."""
     for node in listed(cluster, "nodes"):
         meta = node["metadata"]
+        if "policloud.io/labelled" in (meta.get("annotations") or {}):
+            cluster.kubectl("annotate", "node", meta["name"], "policloud.io/labelled-")
         labels = [k for k in meta.get("labels") or {} if k in {"policloud.io/unit", "policloud.io/gpu-product"}]
         if labels:
             cluster.kubectl("label", "node", meta["name"], *(f"{label}-" for label in labels))

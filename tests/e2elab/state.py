@@ -11,6 +11,7 @@ from typing import TypeVar
 from e2elab.cluster import NAMESPACE, Body, Cluster
 
 _POLL_SECONDS = 0.2
+_LONGEST_POLL_SECONDS = 0.6
 # On kind, waits are those that users have, and five nodes share the cores: longer before it is called a failure
 _PATIENCE = {"kind": 3.0}.get(os.environ.get("CLUSTER", ""), 1.0)
 Found = TypeVar("Found")
@@ -44,7 +45,7 @@ def until(look: Callable[[], Found], seconds: float, *, what: str, seen: Callabl
     `seconds` are those of a cluster of processes; on kind it waits longer.
     """
     seconds *= _PATIENCE
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, _POLL_SECONDS
     while True:
         found = look()
         if found:
@@ -52,7 +53,8 @@ def until(look: Callable[[], Found], seconds: float, *, what: str, seen: Callabl
         if time.monotonic() > end:
             instead = f"; seen: {seen()}" if seen else ""
             raise AssertionError(f"not within {seconds:.0f} s: {what}{instead}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(1.2 * pause, _LONGEST_POLL_SECONDS)  # looking costs a good part of a core
 
 
 def stays(look: Callable[[], object], seconds: float, *, what: str, every: float = _POLL_SECONDS) -> None:
