@@ -84,12 +84,11 @@ def strip(cluster: Cluster) -> None:
     ours = [n for n in names if n in {NAMESPACE, TENANT} or n.startswith(("site-", "policloud-", "fed-"))]
     definitions = [d["metadata"]["name"] for d in listed(cluster, "crd")]
     policloud = [d for d in definitions if d.endswith(".policloud.io")]
-    for definition in policloud:
-        for body in listed(cluster, definition):
-            meta = body["metadata"]
-            if meta.get("finalizers"):
-                patch = '{"metadata":{"finalizers":null}}'
-                cluster.kubectl("patch", definition, meta["name"], "-n", meta["namespace"], "--type=merge", "-p", patch)
+    for body in listed(cluster, ",".join(policloud)) if policloud else ():
+        meta = body["metadata"]
+        if meta.get("finalizers"):
+            patch = '{"metadata":{"finalizers":null}}'
+            cluster.kubectl("patch", body["kind"], meta["name"], "-n", meta["namespace"], "--type=merge", "-p", patch)
     if ours:
         cluster.kubectl("delete", "namespace", *ours, "--wait=false")  # takes 5 s, whatever is in it
     if policloud:
