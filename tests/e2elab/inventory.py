@@ -55,9 +55,9 @@ def _name(item: Body) -> str:
 
 
 def _passes(item: Body) -> bool:
-    """Signs of life of the cluster's own parts; they are objects all the same."""
-    beats = item["kind"] == "Lease" and item["metadata"]["namespace"].startswith("kube-")
-    return beats or item["kind"] == "ComponentStatus"
+    """Of the cluster's own parts: signs of life, and pods, which get other names where a drain sends them."""
+    own = item["metadata"].get("namespace", "").startswith("kube-")
+    return item["kind"] == "ComponentStatus" or (own and item["kind"] in {"Lease", "Pod"})
 
 
 def _lasting(item: Body) -> Body:

@@ -62,3 +62,10 @@ def test_signs_of_life_are_no_change() -> None:
     assert inventory.changes(_of(_NODE, _LEASE), _of(later, beat)) == []
     ours = _LEASE | {"metadata": {**_LEASE["metadata"], "namespace": "site-dijon"}}
     assert inventory.changes(_of(_NODE), _of(_NODE, ours)) == ["Lease site-dijon/one: new"]
+
+
+def test_a_pod_of_the_clusters_own_may_move_and_nobody_elses() -> None:
+    dns: dict[str, Any] = {"kind": "Pod", "metadata": {"name": "dns-1", "namespace": "kube-system", "uid": "u4"}}
+    moved = dns | {"metadata": {**dns["metadata"], "name": "dns-2", "uid": "u5"}}
+    web = dns | {"metadata": {"name": "web", "namespace": "default", "uid": "u6"}}
+    assert inventory.changes(_of(dns), _of(moved, web)) == ["Pod default/web: new"]
