@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from e2elab.cluster import Body, Cluster
 from e2elab.objects import stream
+from e2elab.state import until
 
 SECONDS = 600  # no API server grants less
 _NAME = "tokens-end-early"
+_BOUND = "object.spec.boundObjectRef"  # null where a token is bound to nothing
 _ACCOUNTS = ("system:serviceaccount:policloud-system:policloud-federated", "system:serviceaccount:site-")
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
 _UNAUTHORIZED = 401
@@ -25,7 +28,7 @@ def impose(cluster: Cluster) -> None:
         "reinvocationPolicy": "Never",
         "matchConstraints": {"resourceRules": [rule]},
         "matchConditions": [
-            {"name": "not-of-a-pod", "expression": "!has(object.spec.boundObjectRef)"},
+            {"name": "not-of-a-pod", "expression": f"!has({_BOUND}) || {_BOUND} == null"},
             {"name": "not-of-the-cluster", "expression": 'request.namespace != "kube-system"'},
         ],
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": shorten}}],
@@ -34,6 +37,13 @@ def impose(cluster: Cluster) -> None:
     policy = {"apiVersion": group, "kind": "MutatingAdmissionPolicy", "metadata": {"name": _NAME}, "spec": spec}
     binding = {**policy, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": _NAME}}
     cluster.kubectl("apply", "-f", "-", input=stream(policy, binding))
+    until(lambda: _granted(cluster) == SECONDS, 30, what=f"{cluster.name} grants short tokens")
+
+
+def _granted(cluster: Cluster) -> int:
+    """Seconds that a token lives for which an hour is asked."""
+    answer = cluster.kubectl("create", "token", "default", "-n", "default", "--duration=1h", "-o", "json")
+    return int(json.loads(answer)["spec"]["expirationSeconds"])
 
 
 @dataclass(frozen=True, slots=True)
