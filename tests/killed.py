@@ -249,11 +249,13 @@ def _workload_end(body: Body) -> str:
 
 
 def _offer_end(body: Body) -> str:
-    """Empty for one that was never accepted: an unanswered question leaves no trace in what runs."""
+    """Empty for one that is withdrawn and holds nothing: a slow machine withdraws also where nobody is killed."""
     spec, status = body["spec"], body.get("status") or {}
     running = status.get("running")
+    if not running and spec.get("withdrawn"):
+        return ""
     if not running and status.get("state") != "Released":
-        return "" if spec.get("withdrawn") else f"{spec['workload']['name']} {spec['unit']}: open"
+        return f"{spec['workload']['name']} {spec['unit']}: open"
     granted = {k: v for k, v in (running or {}).items() if k in {"replicas", "gpus", "watts"}}
     wanted = f"withdrawn {spec.get('withdrawn', False)}, release {bool((spec.get('release') or {}).get('requested'))}"
     return f"{spec['workload']['name']} {spec['unit']}: {status.get('state')} {sorted(granted.items())}, {wanted}"

@@ -47,9 +47,8 @@ numbers = itertools.count(1)
 # Of its own namespace; (resource, subresource, name or "" for any).
 ALLOWED = {
     ("workoffers.policloud.io", "", "", verb) for verb in ("get", "list", "watch")
-} | {("workoffers.policloud.io", "status", "", verb) for verb in ("patch", "update")} | {
-    ("policloudunits.policloud.io", "", "", verb) for verb in ("get", "list", "create", "patch", "delete")
-} | {
+} | {("policloudunits.policloud.io", "", "", verb) for verb in ("list", "create", "patch", "delete")} | {
+    ("workoffers.policloud.io", "status", "", "patch"),
     ("policloudunits.policloud.io", "status", "", "patch"),
     ("leases.coordination.k8s.io", "", "policloud-site", "get"),
     ("leases.coordination.k8s.io", "", "policloud-site", "update"),

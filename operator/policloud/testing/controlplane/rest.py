@@ -41,7 +41,7 @@ class RestClient:
         reused = getattr(self._local, "connection", None) is not None
         try:
             return self._exchange(method, path, body, content_type)
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             # The server closed the kept connection meanwhile, or was started again. All but POST may be repeated.
             if not reused or method == "POST":
                 raise
