@@ -7,9 +7,10 @@ servers hold them at that very moment. Faults are injected outside of it, so a d
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from policloud.api import names, resources
@@ -36,7 +37,6 @@ class Gate:
         self.failure: DoubleRunError | None = None  # the first: whoever wrote may be dead already
 
     def wrote(self, server: str, resource: Resource, body: Body) -> None:
-        self.changes[server, resource] += 1
         meta = body["metadata"]
         if resource == resources.WORK_OFFER:
             self.offers[meta["namespace"], meta["name"]] = body
@@ -50,7 +50,6 @@ class Gate:
             self.failure = self.failure or error
 
     def deleted(self, server: str, resource: Resource, namespace: str, name: str) -> None:
-        self.changes[server, resource] += 1
         if resource == resources.WORK_OFFER:
             self.offers.pop((namespace, name), None)
         elif resource == resources.SOVEREIGN_WORKLOAD:
@@ -154,9 +153,10 @@ class GatedCluster:
     ) -> None:
         async def act() -> None:
             async with self._gate.lock:
-                await self._cluster.delete(
-                    resource, namespace, name, uid=uid, resource_version=resource_version, propagation=propagation
-                )
+                with self._changing(resource):
+                    await self._cluster.delete(
+                        resource, namespace, name, uid=uid, resource_version=resource_version, propagation=propagation
+                    )
                 self._gate.deleted(self._server, resource, namespace or "", name)
 
         await _outliving(act())
@@ -178,12 +178,21 @@ class GatedCluster:
             resource, namespace, resource_version=resource_version, label_selector=label_selector
         )
 
+    @contextlib.contextmanager
+    def _changing(self, resource: Resource) -> Iterator[None]:
+        """Also a write that failed may have arrived."""
+        try:
+            yield
+        finally:
+            self._gate.changes[self._server, resource] += 1
+
     async def _written(self, resource: Resource, call: Coroutine[Any, Any, Body]) -> Body:
         """A request on its way arrives, also when the process that sent it is dead by then."""
 
         async def act() -> Body:
             async with self._gate.lock:
-                answer = await call
+                with self._changing(resource):
+                    answer = await call
                 self._gate.wrote(self._server, resource, answer)
                 return answer
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import waiting
 from policloud.adapters.clock import SystemClock
 from policloud.adapters.kube.client import HttpCluster
 from policloud.adapters.kube.connection import Connection
@@ -23,13 +24,9 @@ from policloud.runtime.workers import Controller
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> float:
-    """Wait for a condition; how long it took. Only a real process and real time are waited for like this."""
+    """Wait for a condition; how long it took."""
     started = time.monotonic()
-    pause = threading.Event()
-    while not condition():
-        if time.monotonic() - started > seconds:
-            raise AssertionError(f"not within {seconds:g} s: {what}")
-        pause.wait(0.02)
+    waiting.until(condition, what, seconds)
     return time.monotonic() - started
 
 

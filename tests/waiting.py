@@ -10,15 +10,27 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
+_POLL_SECONDS = 0.05
+
+
 def until(
-    look: Callable[[], Found], what: str, seconds: float = 30.0, seen: Callable[[], object] | None = None
+    look: Callable[[], Found],
+    what: str,
+    seconds: float = 30.0,
+    seen: Callable[[], object] | None = None,
+    *,
+    slowest: float = _POLL_SECONDS,
 ) -> Found:
-    """What `look` finds once that is true. AssertionError says `what` was waited for, and what was `seen` instead."""
-    end, pause = time.monotonic() + seconds, threading.Event()
+    """What `look` finds once that is true. AssertionError says `what` was waited for, and what was `seen` instead.
+
+    `slowest`: longest pause between two looks, towards which they slow down; for a look that costs something.
+    """
+    end, pause, nothing = time.monotonic() + seconds, _POLL_SECONDS, threading.Event()
     while True:
         if found := look():
             return found
         if time.monotonic() > end:
             instead = f"; seen: {seen()}" if seen else ""
             raise AssertionError(f"not within {seconds:g} s: {what}{instead}")
-        pause.wait(0.05)
+        nothing.wait(pause)
+        pause = min(1.2 * pause, slowest)

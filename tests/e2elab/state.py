@@ -6,15 +6,15 @@ import json
 import os
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
+import waiting
 from e2elab.cluster import NAMESPACE, Body, Cluster
+from waiting import Found
 
 _POLL_SECONDS = 0.2
-_LONGEST_POLL_SECONDS = 0.6
+_LONGEST_POLL_SECONDS = 0.6  # looking costs a good part of a core
 # On kind, waits are those that users have, and five nodes share the cores: longer before it is called a failure
 _PATIENCE = {"kind": 3.0}.get(os.environ.get("CLUSTER", ""), 1.0)
-Found = TypeVar("Found")
 
 
 def get(cluster: Cluster, kind: str, name: str, namespace: str = NAMESPACE) -> Body | None:
@@ -44,17 +44,7 @@ def until(look: Callable[[], Found], seconds: float, *, what: str, seen: Callabl
 
     `seconds` are those of a cluster of processes; on kind it waits longer.
     """
-    seconds *= _PATIENCE
-    end, pause = time.monotonic() + seconds, _POLL_SECONDS
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > end:
-            instead = f"; seen: {seen()}" if seen else ""
-            raise AssertionError(f"not within {seconds:.0f} s: {what}{instead}")
-        time.sleep(pause)
-        pause = min(1.2 * pause, _LONGEST_POLL_SECONDS)  # looking costs a good part of a core
+    return waiting.until(look, what, seconds * _PATIENCE, seen, slowest=_LONGEST_POLL_SECONDS)
 
 
 def stays(look: Callable[[], object], seconds: float, *, what: str, every: float = _POLL_SECONDS) -> None:

@@ -27,6 +27,7 @@ Deliver = Callable[[Resource, str | None, Body], None]
 
 _NO_FINALIZER = "policloud.io/kopf"
 _LONGEST_BACKOFF = 5.0  # of one's own API server: nobody is crowded by that
+_chance = random.Random()  # noqa: S311 - spreads tries; not the process's own, which others seed
 
 
 class _Backoffs:
@@ -35,13 +36,10 @@ class _Backoffs:
     It has no length on purpose: Kopf then does not count down to the last try.
     """
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-
     def __iter__(self) -> Iterator[float]:
         wait = 0.5
         while True:
-            yield wait * self._chance.uniform(0.75, 1.25)
+            yield wait * _chance.uniform(0.75, 1.25)
             wait = min(_LONGEST_BACKOFF, wait * 2)
 
 
@@ -53,7 +51,6 @@ class KopfWatch:
         self._resources = resources
         self._deliver = deliver
         self._name = name
-        self._chance = random.Random()  # noqa: S311 - spreads restarts
         self._home: asyncio.AbstractEventLoop | None = None
         self._stopping = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
@@ -98,7 +95,7 @@ class KopfWatch:
             except Exception as e:  # noqa: BLE001 - whatever ended it, it is started again
                 log.warning("Kopf ended (%s: %s) and is started again in %.0f s", type(e).__name__, e, wait)
             self._running = None
-            self._stopping.wait(wait * self._chance.uniform(0.75, 1.25))
+            self._stopping.wait(wait * _chance.uniform(0.75, 1.25))
             wait = min(30.0, wait * 2)
 
     async def _operate(self) -> None:
@@ -154,7 +151,7 @@ def settings(name: str) -> kopf.OperatorSettings:
     s.queueing.idle_timeout = 1
     s.networking.request_timeout = 20
     s.networking.connect_timeout = 10
-    backoffs: Iterable[float] = _Backoffs(random.Random())  # noqa: S311 - spreads reconnects
+    backoffs: Iterable[float] = _Backoffs()
     s.networking.error_backoffs = backoffs
     s.scanning.disabled = True
     s.peering.standalone = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import ssl
 import tempfile
@@ -26,6 +27,11 @@ class Token:
 
     value: str
     valid_for: float | None = None
+
+    @property
+    def renew_after(self) -> float:
+        """Seconds after which another is fetched, before this one ends."""
+        return math.inf if self.valid_for is None else self.valid_for * _RENEW_AT
 
     def later(self, seconds: float) -> Token:
         """As it is to be handed over so long after."""
@@ -69,7 +75,7 @@ class Connection:
         self.proxy = proxy
         self._provider = token_provider
         self._token: Token | None = None
-        self._got_at = self._renew_at = 0.0
+        self._got_at = 0.0
         self._lock = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -107,11 +113,9 @@ class Connection:
         if self._provider is None:
             return None
         async with self._lock:
-            if self._token is None or time.monotonic() >= self._renew_at:
-                token = await self._provider()
-                life = float("inf") if token.valid_for is None else token.valid_for * _RENEW_AT
-                self._token, self._got_at = token, time.monotonic()
-                self._renew_at = self._got_at + life
+            if self._token is None or time.monotonic() >= self._got_at + self._token.renew_after:
+                self._token = await self._provider()
+                self._got_at = time.monotonic()
             return self._token.later(time.monotonic() - self._got_at)
 
     def invalidate(self) -> None:
