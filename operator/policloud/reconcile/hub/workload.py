@@ -18,7 +18,7 @@ from policloud.domain.federation.plan import housekeeping, place
 from policloud.domain.federation.signing import genuine
 from policloud.domain.federation.verdict import Waiting
 from policloud.domain.federation.view import Times, View, done_before, leaving_units, missing, next_look, placed
-from policloud.domain.placement.model import WorkloadView
+from policloud.domain.placement.model import Refusal, WorkloadView
 from policloud.ports import Body, Clock, Cluster, NotFoundError, Recorder
 from policloud.reconcile.hub.law import unlawful
 from policloud.reconcile.hub.offerbook import OfferBook
@@ -190,7 +190,7 @@ class WorkloadReconciler:
             body,
             now=view.now,
             running=held,
-            refusals=refusals(view.offers, now=view.now, ask_again=hub.times.ask_again),
+            refusals=_refused(view),
             avoid_units=leaving_units(view) | avoid,
             done=done,
         )
@@ -246,6 +246,7 @@ class WorkloadReconciler:
         waits = [hub.sites.next_change()] if not hub.sites.placing_allowed and lacking else []
         if lacking:
             waits.append(hub.pace.replan)
+            waits += [(r.until - view.now).total_seconds() for r in _refused(view).values() if r.until is not None]
         elif view.wanted is not None and any(o.running for o in view.offers):
             waits.append(hub.pace.usage)
         if (at := next_look(view)) is not None:
@@ -269,6 +270,11 @@ class WorkloadReconciler:
             newest=hub.book.newest(spaces),
             times=hub.times,
         )
+
+
+def _refused(view: View) -> dict[str, Refusal]:
+    """What the planner leaves out, and when time alone lets it in again."""
+    return refusals(view.offers, now=view.now, ask_again=view.times.ask_again)
 
 
 def _announce(recorder: Recorder, body: Body, status: Mapping[str, object]) -> None:
